@@ -1,0 +1,162 @@
+package bot
+
+import (
+	"time"
+
+	"inboxbot/inboxapi"
+)
+
+// Side says who a turn speaks for.
+type Side string
+
+// The sides of a conversation. An author who matches neither party is
+// SideUnknown, and nothing is ever sent into such a conversation.
+const (
+	SideUnknown  Side = "unknown"
+	SideOurs     Side = "ours"
+	SideProspect Side = "prospect"
+)
+
+// Writer says which hand wrote a turn of our side.
+type Writer string
+
+// The writers of our side. WriterNone is what turns of other sides have.
+const (
+	WriterNone     Writer = ""
+	WriterBot      Writer = "bot"      // this bot, known by its own ledger
+	WriterAPI      Writer = "api"      // another client of the API
+	WriterPerson   Writer = "person"   // a person in Inbox
+	WriterPersonX  Writer = "person-x" // a person, or a tool, in X itself
+	WriterCampaign Writer = "campaign"
+	WriterUnsure   Writer = "unsure" // ours, but a legacy row does not say whose hand: counts as a person
+)
+
+// Turn is one live message of the conversation. Deleted messages and failed
+// sends are not turns; neither are reactions.
+type Turn struct {
+	ID     string
+	Text   string
+	At     time.Time
+	Side   Side
+	Writer Writer
+	Media  []string // kinds of what travels with the text, such as "image"; never nil-significant
+	Edited bool
+}
+
+// Conversation is a thread, its messages and what the team knows about the
+// prospect, frozen at one instant. Every station sees the same one, and a
+// verdict depends on nothing else, the clock included.
+type Conversation struct {
+	Now      time.Time // when it was taken, on the API's clock
+	Thread   inboxapi.Thread
+	Account  inboxapi.AccountLink // the account link the thread belongs to; zero when the team has it no more
+	Team     inboxapi.Team
+	Tags     []string // the names of the prospect's tags
+	Status   string   // the name of the prospect's status, or ""
+	Assignee string   // the assigned member's email, or "" (also when the member is unknown: see Thread.AssigneeID)
+
+	// Read says that the thread's messages have been read. Without it Turns
+	// holds at most the newest message as the list row has it, and the counts
+	// below are those of that one message.
+	Read  bool
+	Turns []Turn // oldest first
+	More  bool   // the thread has older messages than Turns holds
+
+	Record Record // what the ledger knows of this thread
+}
+
+// Last returns the newest inbound turn.
+func (c *Conversation) Last() (Turn, bool) {
+	for i := len(c.Turns) - 1; i >= 0; i-- {
+		if c.Turns[i].Side == SideProspect {
+			return c.Turns[i], true
+		}
+	}
+	return Turn{}, false
+}
+
+// Unanswered returns the inbound turns that wait for us, oldest first: those
+// after the last turn of ours that answered. A reply of this bot to an earlier
+// message that arrived behind a newer one did not answer the newer one, so that
+// one still waits (see Record.SentID).
+func (c *Conversation) Unanswered() []Turn {
+	var waiting []Turn
+	for i := len(c.Turns) - 1; i >= 0; i-- {
+		switch t := c.Turns[i]; {
+		case t.Side == SideProspect:
+			if t.ID == c.Record.MessageID && c.Record.State.Terminal() {
+				return reversed(waiting) // answered, though our reply came behind a newer message
+			}
+			waiting = append(waiting, t)
+		case t.Side == SideOurs && c.overtaken(t):
+			// Ours, but an answer to what was asked before the turns after it.
+		default:
+			return reversed(waiting)
+		}
+	}
+	return reversed(waiting)
+}
+
+// overtaken reports whether t is the bot's reply to Record.MessageID while the
+// prospect had already written something newer.
+func (c *Conversation) overtaken(t Turn) bool {
+	if c.Record.State != StateSent || t.ID == "" || t.ID != c.Record.SentID {
+		return false
+	}
+	last, ok := c.Last()
+	return ok && last.ID != c.Record.MessageID
+}
+
+// Waiting is how long the oldest unanswered inbound message has waited, 0 when
+// none does.
+func (c *Conversation) Waiting() time.Duration {
+	if w := c.Unanswered(); len(w) > 0 {
+		return max(0, c.Now.Sub(w[0].At))
+	}
+	return 0
+}
+
+// Never is what HumanAgo returns when no person on our side ever wrote: 100
+// years, far above any threshold a guard would compare it with.
+const Never = 100 * 365 * 24 * time.Hour
+
+// HumanAgo is how long ago a person on our side last wrote, in Inbox or in X.
+func (c *Conversation) HumanAgo() time.Duration {
+	for i := len(c.Turns) - 1; i >= 0; i-- {
+		switch c.Turns[i].Writer {
+		case WriterPerson, WriterPersonX, WriterUnsure:
+			return max(0, c.Now.Sub(c.Turns[i].At))
+		}
+	}
+	return Never
+}
+
+// Count returns how many turns keep is true for.
+func (c *Conversation) Count(keep func(Turn) bool) int {
+	n := 0
+	for _, t := range c.Turns {
+		if keep(t) {
+			n++
+		}
+	}
+	return n
+}
+
+// RepliesToday is how many messages this bot sent into the thread in the 24
+// hours before Now, by its own ledger.
+func (c *Conversation) RepliesToday() int {
+	n := 0
+	for _, at := range c.Record.Own {
+		if c.Now.Sub(at) < 24*time.Hour {
+			n++
+		}
+	}
+	return n
+}
+
+func reversed(turns []Turn) []Turn {
+	for i, j := 0, len(turns)-1; i < j; i, j = i+1, j-1 {
+		turns[i], turns[j] = turns[j], turns[i]
+	}
+	return turns
+}

@@ -1,0 +1,117 @@
+package bot
+
+import (
+	"context"
+	"time"
+)
+
+// State is where a thread's record stands. See the package doc for the machine.
+type State string
+
+// The states of a record.
+const (
+	StateNone     State = ""         // nothing is known of this thread
+	StateWaiting  State = "waiting"  // seen, to be judged again: a guard said wait, or the model could not be asked
+	StateIntent   State = "intent"   // one POST may leave, or has left: never a second one
+	StateRetry    State = "retry"    // the POST certainly did not happen
+	StateHanding  State = "handing"  // a person must get it; the tag may not be there yet
+	StateSent     State = "sent"     // terminal: our reply is in the thread
+	StateHandoff  State = "handoff"  // terminal: a person has it
+	StateAnswered State = "answered" // terminal: somebody else answered, or something we cannot tell from it
+	StateSkipped  State = "skipped"  // terminal: the model said there is nothing to answer
+)
+
+// Terminal reports whether a record in this state is done with its message.
+func (s State) Terminal() bool {
+	switch s {
+	case StateSent, StateHandoff, StateAnswered, StateSkipped:
+		return true
+	}
+	return false
+}
+
+// Record is what the bot intended for the newest inbound message of a thread,
+// and how it ended. There is one per thread.
+type Record struct {
+	Thread    string
+	State     State
+	MessageID string    // the newest inbound message this record is about
+	MessageAt time.Time // when that message was created, on the API's clock
+	SeenAt    time.Time // StateWaiting and later: when this bot first saw it, on the API's clock
+	At        time.Time // the store's clock at the last transition
+	Guard     string    // the guard that decided
+	Reason    string    // why, one line
+
+	Token string // StateIntent: the lease that began it
+	Text  string // StateIntent: what was or will be sent
+	Base  string // StateIntent: the ID of the newest message at the look before the send
+	// LookedAt is the API's clock at that look: a message of ours from before it
+	// is not the one this intent sent.
+	LookedAt time.Time
+
+	SentID string // StateSent: the ID of our message, when known
+	Tag    string // StateHanding: the tag to give
+	Assign string // StateHanding: the member to assign, email or ID
+
+	Generation string // the hash of the rules and prompts that decided
+	Tries      int    // how often this message has been tried and put back
+
+	// Own is when each of the bot's own recent messages in this thread was sent,
+	// by message ID. It outlives the messages the record is about.
+	Own map[string]time.Time
+}
+
+// Newer reports whether the inbound message (id, at) is newer than the one the
+// record is about.
+func (r Record) Newer(id string, at time.Time) bool {
+	if r.MessageID == "" {
+		return true
+	}
+	if !at.Equal(r.MessageAt) {
+		return at.After(r.MessageAt)
+	}
+	return id != r.MessageID
+}
+
+// Done reports whether the record is terminal for the inbound message (id, at),
+// or already about a newer one.
+func (r Record) Done(id string, at time.Time) bool {
+	return r.State.Terminal() && !r.Newer(id, at)
+}
+
+// Ledger keeps the records. A record is moved by a lease, except where a fact is
+// recorded (sent, waiting). Every move may be repeated: a store that lost its
+// answer asks again, and the same move by the same lease succeeds.
+//
+// Everything that is not terminal, and every thread due for a second look, is
+// open: Due names it until it is moved to an end. That, not the API's lists, is
+// why nobody is lost.
+type Ledger interface {
+	// Advance moves l's thread to next.State, with again telling when an open
+	// record is due next (0: it is not open any more, for terminal states).
+	//
+	//	intent    the lease is live for at least the send, its generation is the
+	//	          store's, the quarantine is over, the record is neither intent nor
+	//	          handing, and the message is newer than the record's, or the same
+	//	          and not terminal. Errors: ErrLeaseLost, ErrQuarantine, ErrRecorded.
+	//	sent,     the message is the record's: a fact, no lease needed. A newer
+	//	answered  inbound message known to be waiting stays open.
+	//	retry     the record is this lease's own intent.
+	//	handing,  the lease is live; the record is none, waiting, retry or intent,
+	//	skipped   or terminal for an older message.
+	//	handoff   the record is handing.
+	//	waiting   the record is none or waiting or retry for this message, or
+	//	          terminal for an older one. No lease needed (l may be zero but for
+	//	          Thread); SeenAt of a record for the same message is kept, and so
+	//	          is retry.
+	Advance(ctx context.Context, l Lease, next Record, again time.Duration) error
+	// Records returns what is known of the threads; one that is not known has a
+	// zero State. One round trip for up to 1,000 threads.
+	Records(ctx context.Context, threadIDs []string) (map[string]Record, error)
+	// Due returns up to limit open threads whose time has come, the longest due
+	// first.
+	Due(ctx context.Context, limit int) ([]string, error)
+	// Postpone makes an open thread due again after d. A thread that is not open
+	// stays so.
+	Postpone(ctx context.Context, threadID string, d time.Duration) error
+}
