@@ -1,3 +1,304 @@
 // Package bot answers the threads of an inbox that wait for us, and hands to a
 // person what a person should answer.
+//
+// Read handle.go first: it takes one thread through every station, in order.
+// The stations are files, named for what they produce:
+//
+//	poll.go          which threads wait for us, and what is due again
+//	conversation.go  the thread, its messages and its people, frozen
+//	author.go        who wrote a message
+//	verdict.go       every guard's answer; the bot's own safety guards come first
+//	claim.go         the right to act on a thread alone
+//	prompt.go        what goes to the model
+//	completion.go    what came back, read as a decision
+//	outcome.go       reply, handoff, skip or wait
+//	look.go          whether the thread is still as it was judged
+//	effect.go        the API calls that carry an outcome out, at most once
+//	reconcile.go     what became of a send whose answer was lost
+//	ledger.go        what was intended and how it ended
+//	explain.go       the same stations up to the outcome, printed instead of done
+//
+// A record of a thread moves like this; the names are the States of ledger.go:
+//
+//	            claim           begin               201, or seen in the thread
+//	(none) ──────────► claimed ───────► intent ─────────────────────► sent
+//	  ▲  ▲                │               │ certainly not sent
+//	  │  └──── retry ◄────┼───────────────┤
+//	  │                   │ a person      │ in doubt and not to be seen
+//	  │                   ▼               ▼
+//	 waiting            handing ◄─────────┘ ──tag there──► handoff
+//
+// One POST at most leaves between begin and the end of an intent, whoever
+// crashes: nothing ever sends for a message whose intent exists.
 package bot
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync"
+	"time"
+
+	"inboxbot/inboxapi"
+)
+
+// Inbox is what the bot asks of the Inbox API, station by station.
+// *inboxapi.Client is one.
+type Inbox interface {
+	Threads
+	Messages
+	Directory
+	Sender
+	Handover
+}
+
+// Generation is one version of rules and prompts. A thread is handled with one
+// generation from its verdict to its end.
+type Generation struct {
+	Hash        string // of everything it was made from
+	Guards      Guards
+	Prompter    Prompter
+	HandoffTags []string // every tag its guards hand over with
+}
+
+// Deps is what a Bot cannot do without.
+type Deps struct {
+	Inbox      Inbox
+	Claims     Claims
+	Ledger     Ledger
+	Model      Model             // may be nil when no guard can reply; a reply is then handed over
+	Generation func() Generation // the one in force
+	Team       inboxapi.Team     // whose inbox it is
+	Logger     *slog.Logger
+	Metrics    *Metrics // nil: counted nowhere
+
+	// The rest is for several processes on one store; nil means alone.
+	Leader Leader
+	Switch Switch
+
+	// Handled is told of every handled thread, after its log line. nil: nobody.
+	Handled func(Handled)
+	// Now is the API's clock. nil: time.Now.
+	Now func() time.Time
+}
+
+// Config tunes a Bot. The zero value is a dry run with the defaults named here.
+type Config struct {
+	Live           bool          // carry outcomes out; false only logs them
+	Every          time.Duration // shortest time between sweeps, default 5s
+	EveryMax       time.Duration // longest, when nothing happens, default 60s
+	Concurrency    int           // threads in work at once, default 8
+	ModelTimeout   time.Duration // for one model call, default 45s
+	ModelPatience  time.Duration // a model outage longer than this hands threads over, default 10m
+	Settle         time.Duration // quiet time before an answer, default 15s; negative: none
+	SettleMax      time.Duration // bound of Settle, from the oldest unanswered message, default 60s
+	TakeoverPause  time.Duration // silence after a person wrote, default 24h
+	MaxAge         time.Duration // messages older than this when first seen are left alone, default 24h
+	AnswerRequests bool
+	MaxReplies     int           // per thread and 24 h, default 25
+	HandoffTag     string        // default needs-human
+	Send           time.Duration // deadline of one POST, default 10s
+	Visible        time.Duration // how long a POST may take to become visible, default 30s
+	QuotaShare     float64       // of the team's requests a day, for polling; default 0.5
+}
+
+func (c Config) withDefaults() Config {
+	set := func(d *time.Duration, v time.Duration) {
+		if *d == 0 {
+			*d = v
+		}
+	}
+	set(&c.Every, 5*time.Second)
+	set(&c.EveryMax, 60*time.Second)
+	set(&c.ModelTimeout, 45*time.Second)
+	set(&c.ModelPatience, 10*time.Minute)
+	set(&c.Settle, 15*time.Second)
+	set(&c.SettleMax, 60*time.Second)
+	set(&c.TakeoverPause, 24*time.Hour)
+	set(&c.MaxAge, 24*time.Hour)
+	set(&c.Send, 10*time.Second)
+	set(&c.Visible, 30*time.Second)
+	if c.Concurrency <= 0 {
+		c.Concurrency = 8
+	}
+	if c.MaxReplies <= 0 {
+		c.MaxReplies = 25
+	}
+	if c.HandoffTag == "" {
+		c.HandoffTag = "needs-human"
+	}
+	if c.QuotaShare <= 0 {
+		c.QuotaShare = 0.5
+	}
+	c.EveryMax = max(c.EveryMax, c.Every)
+	return c
+}
+
+// Bot brings every thread that waits for us to its outcome.
+type Bot struct {
+	Deps
+	cfg Config
+
+	dir   *directory
+	pages *pages
+	work  *work
+	model *modelHealth
+	said  *said
+	state status
+
+	background sync.WaitGroup // typing signals and the like
+}
+
+// New returns a bot that has done nothing yet.
+func New(d Deps, cfg Config) (*Bot, error) {
+	switch {
+	case d.Inbox == nil, d.Claims == nil, d.Ledger == nil, d.Generation == nil:
+		return nil, errors.New("bot: Inbox, Claims, Ledger and Generation are required")
+	}
+	if d.Logger == nil {
+		d.Logger = slog.New(slog.DiscardHandler)
+	}
+	if d.Now == nil {
+		d.Now = time.Now
+	}
+	if d.Metrics == nil {
+		d.Metrics = NewMetrics(nil)
+	}
+	cfg = cfg.withDefaults()
+	b := &Bot{
+		Deps:  d,
+		cfg:   cfg,
+		dir:   newDirectory(d.Inbox, d.Team),
+		pages: newPages(),
+		work:  newWork(),
+		model: &modelHealth{},
+		said:  newSaid(),
+	}
+	d.Metrics.watch(b)
+	return b, nil
+}
+
+// Run sweeps the inbox until ctx ends, then lets begun effects finish and
+// returns nil. It returns an error only when the bot cannot start: the team
+// behind the token could not be learned for a reason that will not pass.
+func (b *Bot) Run(ctx context.Context) error {
+	var workers sync.WaitGroup
+	defer b.background.Wait()
+	defer workers.Wait()
+	slots := make(chan struct{}, b.cfg.Concurrency)
+	polls := b.newRhythm()
+	for {
+		b.lookAround(ctx, polls)
+		b.start(ctx, slots, &workers)
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-b.work.woken():
+		case <-time.After(b.untilNext(polls)):
+		}
+	}
+}
+
+// Once makes one sweep and brings every candidate to its outcome: work that is
+// in doubt is seen through to its end. It returns the first error that kept a
+// thread from its outcome.
+func (b *Bot) Once(ctx context.Context) error {
+	defer b.background.Wait()
+	if err := b.sweep(ctx, true); err != nil {
+		return fmt.Errorf("sweep: %w", err)
+	}
+	b.collectDue(ctx)
+	slots := make(chan struct{}, b.cfg.Concurrency)
+	var workers sync.WaitGroup
+	defer workers.Wait()
+	for {
+		b.start(ctx, slots, &workers)
+		left := b.work.unsettled()
+		if left == 0 {
+			return errors.Join(b.work.failures()...)
+		}
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-b.work.woken():
+		case <-time.After(200 * time.Millisecond):
+		}
+	}
+}
+
+// start gives due candidates to free workers, the longest waiting first.
+func (b *Bot) start(ctx context.Context, slots chan struct{}, workers *sync.WaitGroup) {
+	for ctx.Err() == nil && len(slots) < cap(slots) && !b.state.isRefused() {
+		c := b.work.next(time.Now())
+		if c == nil {
+			return
+		}
+		slots <- struct{}{}
+		workers.Go(func() {
+			defer func() { <-slots; b.work.wake() }()
+			b.work.done(c, b.handle(ctx, c))
+		})
+	}
+}
+
+// untilNext is how long nothing can be due for.
+func (b *Bot) untilNext(polls *rhythm) time.Duration {
+	return max(10*time.Millisecond, min(time.Until(polls.due), b.work.untilDue(time.Now())))
+}
+
+// lookAround sweeps when it is time to, and asks the ledger what is due again.
+func (b *Bot) lookAround(ctx context.Context, polls *rhythm) {
+	if now := time.Now(); !now.Before(polls.due) {
+		polls.due = now.Add(time.Second)
+		polls.lead = b.leads(ctx)
+		b.paused(ctx)
+		b.collectDue(ctx)
+	}
+	if !polls.lead || time.Now().Before(polls.next) {
+		return
+	}
+	before := b.work.arrivals()
+	err := b.sweep(ctx, false)
+	if err != nil && ctx.Err() == nil {
+		b.complain("inbox", err)
+	}
+	b.state.swept(err)
+	polls.after(b.work.arrivals() > before, err, time.Now())
+}
+
+// rhythm is when to look again: at the shortest interval while messages come,
+// slower when none do, slower still when the API refuses.
+type rhythm struct {
+	min, max time.Duration
+	every    time.Duration
+	next     time.Time // the next sweep
+	due      time.Time // the next question what the ledger holds open
+	lead     bool      // this process is the one that polls
+}
+
+// requestsADay is the team's daily quota (Inbox FAQ, "Rate limits").
+const requestsADay = 100_000
+
+func (b *Bot) newRhythm() *rhythm {
+	// A sweep in which nothing changed costs one request a view.
+	floor := time.Duration(float64(24*time.Hour) * float64(len(b.views())) / (b.cfg.QuotaShare * requestsADay))
+	least := max(b.cfg.Every, floor)
+	return &rhythm{min: least, max: max(b.cfg.EveryMax, least), every: least}
+}
+
+func (r *rhythm) after(arrived bool, err error, now time.Time) {
+	var refused *inboxapi.Error
+	switch {
+	case errors.As(err, &refused) && refused.RetryAfter > 0:
+		r.next = now.Add(refused.RetryAfter)
+		return
+	case err != nil:
+		r.every = min(r.max, 2*r.every)
+	case arrived:
+		r.every = r.min
+	default:
+		r.every = min(r.max, r.every+r.every/8)
+	}
+	r.next = now.Add(r.every)
+}

@@ -1,6 +1,18 @@
 package bot
 
-import "context"
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"sync"
+	"time"
+)
+
+// ErrModelUnavailable matches the errors of a Model that say nothing about the
+// thread: it is down, slow, out of credit or set up wrongly. Such a thread waits;
+// every other error is an answer of a kind, and a person gets the thread.
+var ErrModelUnavailable = errors.New("the model is unavailable")
 
 // Tokens is what one or more completions used. Cached is the part of Prompt that
 // the server took from its cache.
@@ -26,7 +38,8 @@ type Completion struct {
 
 // Model completes prompts. Complete blocks until the answer is whole, retries
 // what may pass within ctx's deadline, and reports tokens even with an error
-// where the server counted some.
+// where the server counted some. Its errors match ErrModelUnavailable where they
+// say nothing about the thread.
 type Model interface {
 	Complete(ctx context.Context, p Prompt) (Completion, error)
 }
@@ -38,4 +51,145 @@ type Decision struct {
 	Reply      string  `json:"reply"`
 	Confidence float64 `json:"confidence"` // 0 to 1
 	Reason     string  `json:"reason"`     // one line for the team
+}
+
+// ask has the model decide, and the checks review its draft. It returns an error
+// only when the model could not be asked.
+func (h *handling) ask(ctx context.Context) (Outcome, error) {
+	o := h.verdict.Outcome
+	if h.bot.Model == nil {
+		return Outcome{Action: Handoff, Reason: "no model is configured"}, nil
+	}
+	var err error
+	h.prompt, err = h.gen.Prompter.Prompt(h.conv, o.Prompt, h.verdict.Guard)
+	if err != nil {
+		h.bot.Logger.Error("prompt", "thread", h.c.thread, "template", o.Prompt, "err", err)
+		return Outcome{Action: Handoff, Reason: "the prompt cannot be built: " + oneLine(err.Error())}, nil
+	}
+	d, err := h.decide(ctx, h.prompt)
+	h.bot.model.heard(err)
+	switch {
+	case errors.Is(err, ErrModelUnavailable), ctx.Err() != nil:
+		return Outcome{}, err
+	case err != nil:
+		return Outcome{Action: Handoff, Reason: "the model gave no usable answer: " + oneLine(err.Error())}, nil
+	}
+	return h.review(d), nil
+}
+
+// decide asks for a decision, and once more when the answer is none.
+func (h *handling) decide(ctx context.Context, p Prompt) (Decision, error) {
+	d, err := h.complete(ctx, p)
+	if err == nil || errors.Is(err, ErrModelUnavailable) || ctx.Err() != nil {
+		return d, err
+	}
+	again := p
+	again.System += "\n\nYour previous answer could not be used. Answer with the one JSON object that was asked for, and nothing else."
+	return h.complete(ctx, again)
+}
+
+func (h *handling) complete(ctx context.Context, p Prompt) (Decision, error) {
+	ctx, cancel := context.WithTimeout(ctx, h.bot.cfg.ModelTimeout)
+	defer cancel()
+	began := time.Now()
+	c, err := h.bot.Model.Complete(ctx, p)
+	h.tokens = h.tokens.Add(c.Tokens)
+	h.bot.Metrics.model(time.Since(began), c.Tokens, err)
+	if err != nil {
+		if errors.Is(err, context.DeadlineExceeded) {
+			err = fmt.Errorf("%w: %w", ErrModelUnavailable, err)
+		}
+		return Decision{}, err
+	}
+	return ParseDecision(c.Text)
+}
+
+// review turns a decision into an outcome; a check that objects hands over.
+func (h *handling) review(d Decision) Outcome {
+	reason := oneLine(d.Reason)
+	switch d.Action {
+	case Handoff:
+		return Outcome{Action: Handoff, Reason: "the model asks for a person: " + reason}
+	case Skip:
+		return Outcome{Action: Skip, Reason: "nothing to answer: " + reason}
+	case Reply, Wait: // ParseDecision lets no Wait through
+	}
+	v := h.gen.Guards.Review(h.conv, d)
+	h.verdict.Checks = append(h.verdict.Checks, v.Checks...)
+	if v.Outcome.Action != Reply {
+		h.verdict.Guard = v.Guard
+		return v.Outcome
+	}
+	if reason == "" {
+		reason = "answered"
+	}
+	return Outcome{Action: Reply, Reason: reason, Text: d.Reply}
+}
+
+// modelDown keeps a thread whose model could not be asked, until the outage has
+// lasted longer than the operator's patience: then a person gets it.
+func (h *handling) modelDown(ctx context.Context, err error) result {
+	b := h.bot
+	if ctx.Err() != nil {
+		return result{again: time.Second}
+	}
+	b.complain("model", err)
+	if down := b.model.downFor(time.Now()); down > b.cfg.ModelPatience {
+		h.verdict.Guard = "model-down"
+		return h.handOff(ctx, Outcome{Action: Handoff, Reason: "the model has been out of reach for " + down.Round(time.Second).String()})
+	}
+	again := min(time.Minute, 5*time.Second<<min(h.c.tries, 4))
+	h.verdict.Guard = "model-down"
+	h.verdict.Outcome = Outcome{Action: Wait, Reason: "the model is out of reach"}
+	b.note(ctx, h.conv, h.verdict, again)
+	h.report(ctx)
+	return result{again: again, err: err}
+}
+
+// modelHealth remembers since when the model has not answered.
+type modelHealth struct {
+	mu    sync.Mutex
+	since time.Time
+	err   error
+}
+
+func (m *modelHealth) heard(err error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	switch {
+	case errors.Is(err, context.Canceled):
+	case !errors.Is(err, ErrModelUnavailable):
+		m.since, m.err = time.Time{}, nil
+	case m.since.IsZero():
+		m.since, m.err = time.Now(), err
+	}
+}
+
+// downFor is how long the model has not answered, 0 when it did last.
+func (m *modelHealth) downFor(now time.Time) time.Duration {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.since.IsZero() {
+		return 0
+	}
+	return now.Sub(m.since)
+}
+
+// oneLine makes s fit for a log line and a note: one line, no control
+// characters, at most 300 characters.
+func oneLine(s string) string {
+	clean := strings.Map(func(r rune) rune {
+		switch {
+		case r == '\n', r == '\r', r == '\t':
+			return ' '
+		case r < ' ', r >= 0x7f && r < 0xa0, r >= 0x200b && r <= 0x200f, r >= 0x2028 && r <= 0x202e, r >= 0x2060 && r <= 0x2069, r == 0xfeff:
+			return -1
+		}
+		return r
+	}, s)
+	clean = strings.Join(strings.Fields(clean), " ")
+	if runes := []rune(clean); len(runes) > 300 {
+		return string(runes[:299]) + "…"
+	}
+	return clean
 }

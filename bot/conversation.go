@@ -1,10 +1,26 @@
 package bot
 
 import (
+	"context"
+	"errors"
+	"fmt"
 	"time"
 
 	"inboxbot/inboxapi"
 )
+
+// Messages reads what was said in a thread.
+type Messages interface {
+	ListMessages(ctx context.Context, threadID string, q inboxapi.MessageQuery) (*inboxapi.MessagePage, error)
+}
+
+// transcriptLimit is how many messages of a thread are read, one page of the API
+// at its largest.
+const transcriptLimit = 100
+
+// errUnreadable says that messages of a thread are there but do not decode.
+// Nobody can tell what they say, so a person must look.
+var errUnreadable = errors.New("messages of the thread cannot be read")
 
 // Side says who a turn speaks for.
 type Side string
@@ -159,4 +175,71 @@ func reversed(turns []Turn) []Turn {
 		turns[i], turns[j] = turns[j], turns[i]
 	}
 	return turns
+}
+
+// fromRow freezes what a list row tells about a thread.
+func (b *Bot) fromRow(ctx context.Context, row *inboxapi.Thread, rec Record) (*Conversation, error) {
+	if err := b.dir.ready(ctx, row); err != nil {
+		return nil, err
+	}
+	account, _ := b.dir.account(row.AccountLinkID)
+	c := &Conversation{
+		Now:      b.Now(),
+		Thread:   *row,
+		Account:  account,
+		Team:     b.dir.team,
+		Tags:     b.dir.tagNames(row.Prospect.Context.Tags),
+		Status:   b.dir.statusName(row.Prospect.Context.StatusID),
+		Assignee: b.dir.memberEmail(row.AssigneeID),
+		Record:   rec,
+	}
+	if m := row.LastMessage; m != nil {
+		t := Turn{ID: m.ID, Text: m.Content, At: m.CreatedAt, Side: b.dir.sideOf(m.AuthorID, row)}
+		if t.Side == SideOurs {
+			// A row has no origin: who of us wrote is for the messages to say.
+			t.Writer = writerOf(&inboxapi.Message{ID: m.ID, Content: m.Content, CreatedAt: m.CreatedAt, CampaignID: m.CampaignID}, &rec)
+		}
+		c.Turns = []Turn{t}
+	}
+	return c, nil
+}
+
+// read adds the thread's messages to what its row told. It costs one request.
+func (b *Bot) read(ctx context.Context, row *inboxapi.Thread, rec Record) (*Conversation, error) {
+	c, err := b.fromRow(ctx, row, rec)
+	if err != nil {
+		return nil, err
+	}
+	page, err := b.Inbox.ListMessages(ctx, row.ID, inboxapi.MessageQuery{Limit: transcriptLimit})
+	if err != nil {
+		return nil, fmt.Errorf("messages: %w", err)
+	}
+	b.withMessages(c, page)
+	if len(page.Malformed) > 0 {
+		return c, fmt.Errorf("%w: %w", errUnreadable, page.Malformed[0].Err)
+	}
+	if last, ok := c.newest(); ok && last.Side == SideUnknown {
+		// An account linked a moment ago would look like a stranger.
+		if err := b.dir.refreshAccounts(ctx, directoryPause); err != nil {
+			return nil, err
+		}
+		b.withMessages(c, page)
+	}
+	return c, nil
+}
+
+func (b *Bot) withMessages(c *Conversation, page *inboxapi.MessagePage) {
+	c.Now = b.Now()
+	c.Read = true
+	c.Turns = b.dir.turnsOf(page.Messages, &c.Thread, &c.Record)
+	c.More = page.Next != nil || page.IsSyncing
+	c.Thread.IsSyncing = c.Thread.IsSyncing || page.IsSyncing
+}
+
+// newest returns the newest turn of either side.
+func (c *Conversation) newest() (Turn, bool) {
+	if len(c.Turns) == 0 {
+		return Turn{}, false
+	}
+	return c.Turns[len(c.Turns)-1], true
 }

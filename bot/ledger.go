@@ -50,8 +50,11 @@ type Record struct {
 	LookedAt time.Time
 
 	SentID string // StateSent: the ID of our message, when known
-	Tag    string // StateHanding: the tag to give
-	Assign string // StateHanding: the member to assign, email or ID
+	// SentSum is Fingerprint of the text that was last sent. It knows our own
+	// message again when the API lists it under another ID or origin.
+	SentSum string
+	Tag     string // StateHanding: the tag to give
+	Assign  string // StateHanding: the member to assign, email or ID
 
 	Generation string // the hash of the rules and prompts that decided
 	Tries      int    // how often this message has been tried and put back

@@ -1,5 +1,12 @@
 package bot
 
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+)
+
 // Check is one guard's answer about one conversation.
 type Check struct {
 	Guard string
@@ -34,3 +41,189 @@ type Guards interface {
 	// when no check objects.
 	Review(c *Conversation, d Decision) Verdict
 }
+
+// safety is one of the bot's own guards. They come before every guard of the
+// rule file, and cannot be switched off.
+type safety struct {
+	name  string
+	needs bool // the thread's messages
+	judge func(b *Bot, gen *Generation, c *Conversation) (Outcome, bool)
+}
+
+// The bot's own guards, in the order they are asked.
+var safeties = []safety{
+	{notOurTurnName, false, notOurTurn},
+	{"unknown-author", false, unknownAuthor},
+	{"own-account", false, ownAccount},
+	{"request", false, request},
+	{"syncing", false, syncing},
+	{"account-offline", false, accountOffline},
+	{"too-old", false, tooOld},
+	{"handed-over", false, handedOver},
+	{"person-took-over", true, personTookOver},
+	{"settling", false, settling},
+	{"cap-reached", false, capReached},
+}
+
+const notOurTurnName = "not-our-turn"
+
+// judge asks the bot's own guards and then the rule author's. Of a conversation
+// that has not been read it asks what a row can answer; its verdict then counts
+// only where it leads to silence (see Verdict.final).
+func (b *Bot) judge(gen *Generation, c *Conversation) Verdict {
+	var checks []Check
+	for _, s := range safeties {
+		if s.needs && !c.Read {
+			continue
+		}
+		o, fired := s.judge(b, gen, c)
+		checks = append(checks, Check{Guard: s.name, Fired: fired})
+		if fired {
+			return Verdict{Outcome: o, Guard: s.name, Checks: checks}
+		}
+	}
+	v := gen.Guards.Judge(c)
+	v.Checks = append(checks, v.Checks...)
+	return v
+}
+
+// final reports whether v may be acted upon without reading c's messages: it
+// leads to silence, and the row was enough to know. Whatever speaks, to the
+// prospect or to a person of the team, is judged on the messages themselves.
+func (v Verdict) final(c *Conversation) bool {
+	if c.Read {
+		return true
+	}
+	return !v.Unread() && (v.Outcome.Action == Skip || v.Outcome.Action == Wait)
+}
+
+func notOurTurn(_ *Bot, _ *Generation, c *Conversation) (Outcome, bool) {
+	newest, ok := c.newest()
+	switch {
+	case !ok:
+		return Outcome{Action: Skip, Reason: "no messages"}, true
+	case newest.Side == SideUnknown:
+		return Outcome{}, false
+	case len(c.Unanswered()) > 0:
+		return Outcome{}, false
+	case newest.Side == SideProspect:
+		return Outcome{Action: Skip, Reason: "done before: " + string(c.Record.State)}, true
+	}
+	return Outcome{Action: Skip, Reason: "we wrote last"}, true
+}
+
+func unknownAuthor(_ *Bot, _ *Generation, c *Conversation) (Outcome, bool) {
+	newest, _ := c.newest()
+	switch {
+	case newest.Side == SideUnknown:
+		return Outcome{Action: Handoff, Reason: "cannot tell who wrote the newest message"}, true
+	case newest.At.IsZero(), newest.ID == "":
+		return Outcome{Action: Handoff, Reason: "the newest message has no time or no id"}, true
+	}
+	return Outcome{}, false
+}
+
+func ownAccount(b *Bot, _ *Generation, c *Conversation) (Outcome, bool) {
+	return Outcome{Action: Skip, Reason: "the other party is an account of this team"},
+		b.dir.isOwnPlatformID(c.Thread.Prospect.PlatformID)
+}
+
+func request(b *Bot, _ *Generation, c *Conversation) (Outcome, bool) {
+	return Outcome{Action: Skip, Reason: "a message request"}, c.Thread.IsRequest && !b.cfg.AnswerRequests
+}
+
+// syncPatience is how long older messages may go on being imported before a
+// person should have a look.
+const syncPatience = time.Hour
+
+func syncing(_ *Bot, _ *Generation, c *Conversation) (Outcome, bool) {
+	if !c.Thread.IsSyncing {
+		return Outcome{}, false
+	}
+	if seen := c.Record.SeenAt; !seen.IsZero() && c.Now.Sub(seen) > syncPatience {
+		return Outcome{Action: Handoff, Reason: "its older messages are still being imported"}, true
+	}
+	return Outcome{Action: Wait, Reason: "older messages are being imported"}, true
+}
+
+func accountOffline(_ *Bot, _ *Generation, c *Conversation) (Outcome, bool) {
+	switch {
+	case c.Account.ID == "":
+		return Outcome{Action: Skip, Reason: "its account is not linked to the team any more"}, true
+	case c.Account.Status == "active", c.Account.Status == "":
+		return Outcome{}, false
+	}
+	return Outcome{Action: Wait, Reason: fmt.Sprintf("the account @%s is %s", c.Account.Username, c.Account.Status)}, true
+}
+
+// tooOld compares the message with the time the bot first saw it, so that one
+// that waits for opening hours does not grow too old.
+func tooOld(b *Bot, _ *Generation, c *Conversation) (Outcome, bool) {
+	last, ok := c.Last()
+	if !ok {
+		return Outcome{}, false
+	}
+	seen := c.Now
+	if !c.Record.SeenAt.IsZero() && !c.Record.State.Terminal() {
+		seen = c.Record.SeenAt
+	}
+	return Outcome{Action: Skip, Reason: "older than " + b.cfg.MaxAge.String() + " when it was first seen"},
+		seen.Sub(last.At) > b.cfg.MaxAge
+}
+
+func handedOver(b *Bot, gen *Generation, c *Conversation) (Outcome, bool) {
+	for _, tag := range c.Tags {
+		same := func(other string) bool { return strings.EqualFold(tag, other) }
+		if same(b.cfg.HandoffTag) || slices.ContainsFunc(gen.HandoffTags, same) {
+			return Outcome{Action: Skip, Reason: "the prospect has the tag " + tag}, true
+		}
+	}
+	return Outcome{}, false
+}
+
+func personTookOver(b *Bot, _ *Generation, c *Conversation) (Outcome, bool) {
+	return Outcome{Action: Wait, Reason: "a person wrote less than " + b.cfg.TakeoverPause.String() + " ago"},
+		c.HumanAgo() < b.cfg.TakeoverPause
+}
+
+// settling waits for the prospect to finish: a burst of messages gets one reply.
+func settling(b *Bot, _ *Generation, c *Conversation) (Outcome, bool) {
+	last, ok := c.Last()
+	if !ok || c.Now.Sub(last.At) >= b.cfg.Settle {
+		return Outcome{}, false
+	}
+	return Outcome{Action: Wait, Reason: "the prospect may still be writing"}, c.waited() < b.cfg.SettleMax
+}
+
+// waited is Waiting also for a conversation that has not been read: a row holds
+// the newest message alone, but the ledger knows when the first was seen.
+func (c *Conversation) waited() time.Duration {
+	if seen := c.Record.SeenAt; !c.Read && !seen.IsZero() && !c.Record.State.Terminal() {
+		return max(c.Waiting(), c.Now.Sub(seen))
+	}
+	return c.Waiting()
+}
+
+func capReached(b *Bot, _ *Generation, c *Conversation) (Outcome, bool) {
+	n := c.RepliesToday()
+	return Outcome{Action: Handoff, Reason: fmt.Sprintf("%d replies of the bot within 24 hours", n)}, n >= b.cfg.MaxReplies
+}
+
+// again is how long a wait lasts at least: to the moment the guard that said it
+// can change its mind by itself, else a while.
+func (b *Bot) again(c *Conversation, v Verdict) time.Duration {
+	last, _ := c.Last()
+	switch v.Guard {
+	case "settling":
+		quiet := b.cfg.Settle - c.Now.Sub(last.At)
+		bound := b.cfg.SettleMax - c.waited()
+		return max(min(quiet, bound), 100*time.Millisecond)
+	case "person-took-over":
+		return max(b.cfg.TakeoverPause-c.HumanAgo(), time.Second)
+	}
+	return waitPause
+}
+
+// waitPause is how often a thread that a guard makes wait is judged again
+// without anything having changed in it. It costs no request.
+const waitPause = 30 * time.Second

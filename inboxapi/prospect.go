@@ -1,7 +1,11 @@
 package inboxapi
 
 import (
+	"context"
 	"encoding/json"
+	"fmt"
+	"net/url"
+	"slices"
 	"time"
 )
 
@@ -59,4 +63,77 @@ type ProspectThread struct {
 	AccountLinkID        string     `json:"accountLinkId"`
 	LastMessageTimestamp *time.Time `json:"lastMessageTimestamp"`
 	CreatedAt            time.Time  `json:"createdAt"`
+}
+
+// prospectID tells a prospect from an empty object: one that is not imported has
+// no Inbox ID, but it always has X's.
+func prospectID(p *Prospect) string {
+	if p.ExternalID != nil && *p.ExternalID != "" {
+		return *p.ExternalID
+	}
+	return p.PlatformID
+}
+
+// Prospect returns a prospect by its Inbox ID (Prospect.ExternalID), with the
+// threads of all account links in its context.
+//
+// API: GET /prospects/{prospectId}
+func (c *Client) Prospect(ctx context.Context, id string) (*Prospect, error) {
+	path, err := idPath("/prospects", id)
+	if err != nil {
+		return nil, err
+	}
+	k := call{op: "prospects.get", method: "GET", path: path}
+	res, err := c.do(ctx, k)
+	if err != nil {
+		return nil, err
+	}
+	return decodeOne(k, res, prospectID)
+}
+
+// LookupProspect returns a prospect by its X user ID, ErrNotFound when the team
+// never had to do with it (the API answers null, not 404).
+//
+// API: GET /prospects/lookup
+func (c *Client) LookupProspect(ctx context.Context, platformID string) (*Prospect, error) {
+	k := call{op: "prospects.lookup", method: "GET", path: "/prospects/lookup"}
+	if platformID == "" {
+		return nil, fmt.Errorf("%s: %w: no platform ID", k, ErrInvalid)
+	}
+	k.query = url.Values{"platformId": {platformID}}
+	return lookup(ctx, c, k, prospectID)
+}
+
+// ContextUpdate changes what the team keeps about a prospect; what is absent
+// stays.
+type ContextUpdate struct {
+	Notes      Optional[string]  `json:"notes,omitzero"` // replaces the whole note: read it first to add to it
+	Valuation  Optional[float64] `json:"valuation,omitzero"`
+	StatusID   Optional[string]  `json:"statusId,omitzero"`
+	AddTags    []string          `json:"addTags,omitempty"`    // tag IDs; one that is there already changes nothing
+	RemoveTags []string          `json:"removeTags,omitempty"` // tag IDs; none may also be in AddTags
+	AssigneeID Optional[string]  `json:"assigneeId,omitzero"`  // a member ID, for every thread of the prospect
+}
+
+// UpdateProspectContext changes what the team keeps about a prospect (by Inbox
+// ID) and returns the prospect as it is then. It may be repeated; a repetition
+// writes the same note again, over what somebody wrote in between.
+//
+// API: PATCH /prospects/{prospectId}/context
+func (c *Client) UpdateProspectContext(ctx context.Context, id string, u ContextUpdate) (*Prospect, error) {
+	path, err := idPath("/prospects", id, "context")
+	if err != nil {
+		return nil, err
+	}
+	k := call{op: "prospects.update", method: "PATCH", path: path, body: u}
+	for _, tag := range u.AddTags {
+		if slices.Contains(u.RemoveTags, tag) { // the API does not say which would win
+			return nil, fmt.Errorf("%s: %w: tag %.40q both added and removed", k, ErrInvalid, tag)
+		}
+	}
+	res, err := c.do(ctx, k)
+	if err != nil {
+		return nil, err
+	}
+	return decodeOne(k, res, prospectID)
 }

@@ -1,0 +1,152 @@
+package bot
+
+import (
+	"encoding/json"
+	"sort"
+
+	"inboxbot/inboxapi"
+)
+
+// sideOf says who a message of th speaks for, by its author alone.
+//
+// The API has no direction. The vendor documents a prospect's author ID in three
+// ways, and an account link that was unlinked keeps its old messages, so "not one
+// of ours" is not enough to call somebody the prospect: whoever matches neither
+// party is unknown, and an unknown author is never answered.
+func (d *directory) sideOf(authorID string, th *inboxapi.Thread) Side {
+	if authorID == "" {
+		return SideUnknown
+	}
+	switch p := &th.Prospect; {
+	case authorID == th.AccountLinkID:
+		return SideOurs
+	case p.ExternalID != nil && authorID == *p.ExternalID, authorID == p.PlatformID:
+		return SideProspect
+	case d.isAccount(authorID):
+		return SideOurs
+	}
+	return SideUnknown
+}
+
+// writerOf says which hand wrote a message of our side. campaignId comes before
+// userId, and userId says nothing about API sends: only our own ledger knows
+// what this bot sent.
+func writerOf(m *inboxapi.Message, rec *Record) Writer {
+	origin := ""
+	if m.Origin != nil {
+		origin = *m.Origin
+	}
+	_, own := rec.Own[m.ID]
+	switch {
+	case m.CampaignID != nil:
+		return WriterCampaign
+	case own, m.ID != "" && m.ID == rec.SentID:
+		return WriterBot
+	case rec.isCopyOfOurs(m):
+		return WriterBot
+	case origin == inboxapi.OriginAPI:
+		return WriterAPI
+	case origin == inboxapi.OriginInternal:
+		return WriterPerson
+	case origin == inboxapi.OriginExternal:
+		return WriterPersonX
+	}
+	return WriterUnsure
+}
+
+// copyWindow is how far apart a message of ours and a second listing of it, under
+// another ID or origin, may lie: X's own copy is synced within seconds, and a
+// person who pastes our very words hours later is a person.
+const copyWindow = 2 * 60 // seconds
+
+func (r *Record) isCopyOfOurs(m *inboxapi.Message) bool {
+	if r.SentSum == "" || Fingerprint(m.Content) != r.SentSum {
+		return false
+	}
+	for _, at := range r.Own {
+		if d := m.CreatedAt.Sub(at).Seconds(); d > -copyWindow && d < copyWindow {
+			return true
+		}
+	}
+	return false
+}
+
+// turnsOf turns messages, newest first as the API lists them, into turns, oldest
+// first. What is deleted or was never delivered is left out.
+func (d *directory) turnsOf(messages []inboxapi.Message, th *inboxapi.Thread, rec *Record) []Turn {
+	turns := make([]Turn, 0, len(messages))
+	for i := len(messages) - 1; i >= 0; i-- {
+		m := &messages[i]
+		if !m.Live() {
+			continue
+		}
+		t := Turn{
+			ID:     m.ID,
+			Text:   m.Content,
+			At:     m.CreatedAt,
+			Side:   d.sideOf(m.AuthorID, th),
+			Media:  mediaOf(m.Attachment),
+			Edited: m.IsEdited,
+		}
+		if t.Side == SideOurs {
+			t.Writer = writerOf(m, rec)
+		}
+		turns = append(turns, t)
+	}
+	// The API lists newest first; two messages of one millisecond keep its order.
+	sort.SliceStable(turns, func(i, j int) bool { return turns[i].At.Before(turns[j].At) })
+	return turns
+}
+
+// mediaOf names what travels with a message. The API leaves an attachment's
+// shape open, so this takes a "type" or "kind" where there is one and the name
+// of the only field otherwise, and never fails: something is there, or nothing.
+func mediaOf(attachment json.RawMessage) []string {
+	var v any
+	if len(attachment) == 0 || json.Unmarshal(attachment, &v) != nil || v == nil {
+		return nil
+	}
+	var kinds []string
+	items, isList := v.([]any)
+	if !isList {
+		items = []any{v}
+	}
+	for _, item := range items {
+		kinds = append(kinds, mediaKind(item))
+	}
+	return kinds
+}
+
+func mediaKind(item any) string {
+	fields, ok := item.(map[string]any)
+	if !ok || len(fields) == 0 {
+		return "media"
+	}
+	for _, key := range []string{"type", "kind", "mediaType"} {
+		if s, ok := fields[key].(string); ok && wordOnly(s) {
+			return s
+		}
+	}
+	if len(fields) == 1 {
+		for key := range fields {
+			if wordOnly(key) {
+				return key
+			}
+		}
+	}
+	return "media"
+}
+
+// wordOnly reports whether s is a short plain word. The kind of an attachment
+// goes into prompts, so it must not be able to say more than that.
+func wordOnly(s string) bool {
+	if s == "" || len(s) > 20 {
+		return false
+	}
+	for _, r := range s {
+		if (r < 'a' || r > 'z') && (r < 'A' || r > 'Z') && r != '_' && r != '-' {
+			return false
+		}
+	}
+	return true
+}

@@ -1,0 +1,265 @@
+package bot
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"time"
+
+	"inboxbot/inboxapi"
+)
+
+// handle takes one thread through every station, in order, and says when to
+// look at it again.
+func (b *Bot) handle(ctx context.Context, c *candidate) result {
+	gen := b.Generation()
+	lease, err := b.Claims.Claim(ctx, c.thread)
+	if errors.Is(err, ErrHeld) {
+		return result{again: heldPause + rand.N(heldPause)}
+	} else if err != nil {
+		return b.failed(ctx, c, "redis", fmt.Errorf("claim: %w", err))
+	}
+	defer b.release(ctx, lease)
+	h := &handling{bot: b, c: c, gen: &gen, lease: lease, started: time.Now()}
+
+	switch lease.Record.State {
+	case StateIntent: // somebody may have sent: never again
+		return h.reconcile(ctx)
+	case StateHanding:
+		return h.finishHandoff(ctx)
+	}
+
+	// Everything up to the send ends while the lease certainly lasts.
+	work, cancel := context.WithTimeout(ctx, lease.Left(time.Now())-b.cfg.Send-lookTimeout)
+	defer cancel()
+	switch err := h.converse(work); {
+	case errors.Is(err, inboxapi.ErrNotFound):
+		return h.gone(ctx)
+	case errors.Is(err, errUnreadable):
+		return h.handOff(ctx, Outcome{Action: Handoff, Reason: errUnreadable.Error()})
+	case err != nil:
+		return b.failed(ctx, c, "inbox", err)
+	}
+
+	h.verdict = b.judge(&gen, h.conv)
+	switch o := h.verdict.Outcome; o.Action {
+	case Skip:
+		return h.skip(ctx, o)
+	case Wait:
+		return h.wait(ctx, b.again(h.conv, h.verdict))
+	case Handoff:
+		return h.handOff(ctx, o)
+	case Reply: // goes on below
+	}
+	if o, stop := h.mayReply(ctx); stop {
+		h.verdict.Guard, h.verdict.Outcome = o.guard, o.Outcome
+		return h.wait(ctx, o.again)
+	}
+
+	b.typing(work, h.conv)
+	o, err := h.ask(work)
+	if err != nil { // the model is out of reach; what it answered, however odd, is an outcome
+		return h.modelDown(ctx, err)
+	}
+	switch h.verdict.Outcome = o; o.Action {
+	case Skip:
+		return h.skipForGood(ctx, o)
+	case Handoff:
+		return h.handOff(ctx, o)
+	case Reply, Wait: // a model cannot say wait
+	}
+	return h.reply(ctx, o)
+}
+
+const (
+	heldPause   = 2 * time.Second
+	lookTimeout = 7 * time.Second // 5 s for the look before the send, 2 s of margin
+)
+
+// handling is one thread on its way through the stations.
+type handling struct {
+	bot     *Bot
+	c       *candidate
+	gen     *Generation
+	lease   Lease
+	conv    *Conversation
+	verdict Verdict
+	prompt  Prompt
+	tokens  Tokens
+	started time.Time
+}
+
+// converse reads the thread and its messages.
+func (h *handling) converse(ctx context.Context) error {
+	row, _ := h.bot.work.row(h.c)
+	if row == nil {
+		fresh, err := h.bot.Inbox.GetThread(ctx, h.c.thread)
+		if err != nil {
+			return fmt.Errorf("thread: %w", err)
+		}
+		h.bot.work.learn(h.c, fresh)
+		row = fresh
+	}
+	conv, err := h.bot.read(ctx, row, h.lease.Record)
+	h.conv = conv
+	if err == nil {
+		h.bot.noticeLag(h.c, conv)
+	}
+	return err
+}
+
+// later is why a thread that should be answered has to wait all the same.
+type later struct {
+	Outcome
+	guard string
+	again time.Duration
+}
+
+// mayReply asks what has nothing to do with the thread itself: whether the store
+// may begin anything yet, and whether the team has stopped the bot.
+func (h *handling) mayReply(ctx context.Context) (later, bool) {
+	if q := h.lease.Quarantine; q > 0 {
+		return later{Outcome{Action: Wait, Reason: "the store lost its memory; sends may be on their way still"}, "quarantine", q}, true
+	}
+	if reason, paused := h.bot.paused(ctx); paused {
+		return later{Outcome{Action: Wait, Reason: reason}, "paused", pausedPause}, true
+	}
+	return later{}, false
+}
+
+// pausedPause is how soon a thread is looked at again while the bot is paused.
+const pausedPause = 2 * time.Second
+
+// skip leaves the thread alone without a word in the ledger: it costs nothing to
+// judge it again. Only what the ledger holds open is closed.
+func (h *handling) skip(ctx context.Context, o Outcome) result {
+	r := h.lease.Record
+	if h.verdict.Guard == notOurTurnName && r.State == StateSent {
+		// The second look after a send: nobody wrote while our reply was on its way.
+		h.advance(ctx, r, 0)
+		return result{}
+	}
+	if h.verdict.Guard == notOurTurnName && (r.State == StateWaiting || r.State == StateRetry) {
+		o.Reason = "somebody else answered"
+		h.verdict.Outcome = o
+		r.State, r.Reason = StateAnswered, o.Reason
+		h.advance(ctx, r, 0)
+	} else {
+		h.bot.close(ctx, h.lease)
+	}
+	h.report(ctx)
+	return result{}
+}
+
+// skipForGood records that the model found nothing to answer, so that it is not
+// asked again about the same message.
+func (h *handling) skipForGood(ctx context.Context, o Outcome) result {
+	r := h.next(StateSkipped, o)
+	if !h.advance(ctx, r, 0) {
+		return result{again: time.Second}
+	}
+	h.report(ctx)
+	return result{}
+}
+
+// wait leaves the thread open.
+func (h *handling) wait(ctx context.Context, again time.Duration) result {
+	h.bot.note(ctx, h.conv, h.verdict, again)
+	h.bot.postpone(ctx, h.c.thread, again)
+	h.report(ctx)
+	return result{again: again, parked: true}
+}
+
+// gone: the thread was deleted, nobody is there to be answered.
+func (h *handling) gone(ctx context.Context) result {
+	h.bot.Logger.Warn("thread is gone", "thread", h.c.thread)
+	h.bot.close(ctx, h.lease)
+	return result{}
+}
+
+// next is a record of this handling's message in another state.
+func (h *handling) next(s State, o Outcome) Record {
+	last, ok := h.conv.Last()
+	if newest, _ := h.conv.newest(); !ok || newest.Side == SideUnknown {
+		last = newest
+	}
+	seen := h.conv.Now
+	if r := h.lease.Record; !r.SeenAt.IsZero() && !r.State.Terminal() {
+		seen = r.SeenAt
+	}
+	return Record{
+		Thread:     h.c.thread,
+		State:      s,
+		MessageID:  last.ID,
+		MessageAt:  last.At,
+		SeenAt:     seen,
+		Guard:      h.verdict.Guard,
+		Reason:     o.Reason,
+		Generation: h.gen.Hash,
+		Tries:      h.lease.Record.Tries,
+		SentSum:    h.lease.Record.SentSum,
+	}
+}
+
+// advance moves the record and reports whether it was moved. What keeps it from
+// moving is not the caller's to mend: the thread stays open as it was.
+func (h *handling) advance(ctx context.Context, r Record, again time.Duration) bool {
+	return h.tryAdvance(ctx, r, again) == nil
+}
+
+func (h *handling) tryAdvance(ctx context.Context, r Record, again time.Duration) error {
+	ctx, cancel := lasting(ctx, ledgerTimeout)
+	defer cancel()
+	err := h.bot.Ledger.Advance(ctx, h.lease, r, again)
+	switch {
+	case errors.Is(err, ErrLeaseLost), errors.Is(err, ErrRecorded), errors.Is(err, ErrQuarantine):
+		h.bot.Logger.Info("record not moved", "thread", h.c.thread, "state", string(r.State), "err", err)
+		return err
+	case err != nil:
+		h.bot.complain("redis", fmt.Errorf("record %s: %w", r.State, err))
+		return err
+	}
+	h.lease.Record = r
+	h.bot.work.recorded(h.c, r)
+	return nil
+}
+
+const ledgerTimeout = 3 * time.Second
+
+// lasting is a context that outlives ctx by at most d: what was begun is finished
+// also when the process is told to stop.
+func lasting(ctx context.Context, d time.Duration) (context.Context, context.CancelFunc) {
+	return context.WithTimeout(context.WithoutCancel(ctx), d)
+}
+
+func (b *Bot) release(ctx context.Context, l Lease) {
+	ctx, cancel := lasting(ctx, ledgerTimeout)
+	defer cancel()
+	if err := b.Claims.Release(ctx, l); err != nil {
+		b.complain("redis", fmt.Errorf("release: %w", err))
+	}
+}
+
+// failed keeps a thread for another try: nothing was decided.
+func (b *Bot) failed(ctx context.Context, c *candidate, what string, err error) result {
+	if ctx.Err() != nil {
+		return result{again: time.Second}
+	}
+	again := min(time.Minute, time.Second<<min(c.tries, 6))
+	var api *inboxapi.Error
+	if errors.As(err, &api) && api.RetryAfter > 0 {
+		again = api.RetryAfter
+	}
+	return b.failedFor(ctx, what, err, again)
+}
+
+func (b *Bot) failedFor(ctx context.Context, what string, err error, again time.Duration) result {
+	if ctx.Err() == nil {
+		b.complain(what, err)
+	}
+	if errors.Is(err, inboxapi.ErrUnauthorized) {
+		b.state.refuse(err)
+	}
+	return result{again: again + rand.N(again/4+1), err: err}
+}

@@ -1,0 +1,248 @@
+package bot
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"sync"
+	"time"
+
+	"inboxbot/inboxapi"
+)
+
+// errOvertaken says that the thread is not as it was judged: somebody wrote,
+// edited, deleted, tagged or took it over. The draft is thrown away.
+var errOvertaken = errors.New("the thread has changed since it was judged")
+
+const (
+	// lookAge is how old a look may be when the message is sent.
+	lookAge = 2 * time.Second
+	// listLookFrom is from how many candidates of one page on that page is read
+	// again instead of each thread's messages.
+	listLookFrom = 3
+	// rowAge is how old a row may be for its tags and assignee to count.
+	rowAge = 30 * time.Second
+	// listDistrust is how long the lists are not looked at after one lagged.
+	listDistrust = 10 * time.Minute
+)
+
+// look is what the thread looked like right before the send.
+type look struct {
+	at   time.Time // this process's clock, before the look
+	api  time.Time // the API's clock
+	base string    // the newest message
+}
+
+// lookAgain makes sure that the thread is still as conv has it, in every
+// respect the verdict stood on, or returns errOvertaken. One list page is the
+// look for all its threads; a thread that it shows otherwise, or not at all, is
+// looked at itself.
+func (b *Bot) lookAgain(ctx context.Context, c *candidate, conv *Conversation) (look, error) {
+	l := look{at: time.Now(), api: b.Now()}
+	if b.pages.trusted() && b.work.ofPage(c.page) >= listLookFrom {
+		page, readAt, err := b.pages.fresh(ctx, b.Inbox, c.page, lookAge/2)
+		if err == nil {
+			if row := rowOf(page, c.thread); row != nil && sameNewest(row, conv) {
+				if !sameContext(row, &conv.Thread) {
+					return look{}, errOvertaken
+				}
+				newest, _ := conv.newest()
+				return look{at: readAt, api: l.api.Add(readAt.Sub(l.at)), base: newest.ID}, nil
+			}
+		}
+	}
+	return b.lookAtMessages(ctx, c, conv, l)
+}
+
+func (b *Bot) lookAtMessages(ctx context.Context, c *candidate, conv *Conversation, l look) (look, error) {
+	row, readAt := b.work.row(c)
+	if row == nil || time.Since(readAt) > rowAge {
+		fresh, err := b.Inbox.GetThread(ctx, c.thread)
+		if err != nil {
+			return look{}, fmt.Errorf("look: %w", err)
+		}
+		row = fresh
+		l.at, l.api = time.Now(), b.Now()
+	}
+	if !sameContext(row, &conv.Thread) {
+		return look{}, errOvertaken
+	}
+	page, err := b.Inbox.ListMessages(ctx, c.thread, inboxapi.MessageQuery{Limit: transcriptLimit})
+	if err != nil {
+		return look{}, fmt.Errorf("look: %w", err)
+	}
+	if len(page.Malformed) > 0 || !sameTurns(conv.Turns, b.dir.turnsOf(page.Messages, &conv.Thread, &conv.Record)) {
+		return look{}, errOvertaken
+	}
+	if len(page.Messages) > 0 {
+		l.base = page.Messages[0].ID
+	}
+	return l, nil
+}
+
+// sameTurns reports whether the newest turns are the same messages with the same
+// words. The older end may differ: what is read is one page.
+func sameTurns(judged, now []Turn) bool {
+	n := min(len(judged), len(now))
+	if n == 0 || len(judged) != len(now) && n < transcriptLimit {
+		return false
+	}
+	same := func(a, b Turn) bool { return a.ID == b.ID && a.Text == b.Text && a.Side == b.Side }
+	return slices.EqualFunc(judged[len(judged)-n:], now[len(now)-n:], same)
+}
+
+func sameNewest(row *inboxapi.Thread, conv *Conversation) bool {
+	newest, ok := conv.newest()
+	m := row.LastMessage
+	return ok && m != nil && m.ID == newest.ID && m.Content == newest.Text
+}
+
+// sameContext reports whether what guards read from a row is unchanged.
+func sameContext(a, b *inboxapi.Thread) bool {
+	x, y := &a.Prospect.Context, &b.Prospect.Context
+	return equal(a.AssigneeID, b.AssigneeID) && a.Done == b.Done &&
+		slices.Equal(x.Tags, y.Tags) && equal(x.StatusID, y.StatusID)
+}
+
+func equal[T comparable](a, b *T) bool {
+	if a == nil || b == nil {
+		return a == b
+	}
+	return *a == *b
+}
+
+// noticeLag compares a list row with the messages read after it: a message that
+// was there when the list was read, and that the row does not have, means that
+// lists lag, and they are not trusted as a look for a while.
+func (b *Bot) noticeLag(c *candidate, conv *Conversation) {
+	row, readAt := b.work.row(c)
+	newest, ok := conv.newest()
+	if row == nil || row.LastMessage == nil || !ok || row.LastMessage.ID == newest.ID {
+		return
+	}
+	listed := conv.Now.Add(-time.Since(readAt))
+	if newest.At.After(row.LastMessage.CreatedAt) && newest.At.Before(listed.Add(-lookAge)) {
+		b.pages.distrust()
+		b.Metrics.listLag.Inc()
+	}
+}
+
+// pageRef names one page of a view: the rows behind cursor. Read again it holds
+// the same rows less those that moved to the front, so that it can be looked at
+// as often as needed.
+type pageRef struct {
+	view   inboxapi.View
+	cursor inboxapi.Cursor
+}
+
+// pages remembers the list pages read last.
+type pages struct {
+	mu    sync.Mutex
+	seen  map[pageRef]*pageRead
+	until time.Time
+}
+
+type pageRead struct {
+	mu   sync.Mutex // held while the page is read, so that it is read once for all who wait
+	page *inboxapi.ThreadPage
+	at   time.Time // before the request
+}
+
+type listed struct {
+	row    *inboxapi.Thread
+	readAt time.Time
+	page   pageRef
+}
+
+func newPages() *pages { return &pages{seen: map[pageRef]*pageRead{}} }
+
+// read reads a page and remembers it.
+func (p *pages) read(ctx context.Context, api Threads, ref pageRef) (*inboxapi.ThreadPage, time.Time, error) {
+	return p.fresh(ctx, api, ref, 0)
+}
+
+// fresh returns a page that was read at most age ago.
+func (p *pages) fresh(ctx context.Context, api Threads, ref pageRef, age time.Duration) (*inboxapi.ThreadPage, time.Time, error) {
+	r := p.slot(ref)
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.page != nil && time.Since(r.at) < age {
+		return r.page, r.at, nil
+	}
+	q := inboxapi.ThreadQuery{View: ref.view, Limit: pageSize}
+	if ref.cursor != (inboxapi.Cursor{}) {
+		q.Cursor = &ref.cursor
+	}
+	at := time.Now()
+	page, err := api.ListThreads(ctx, q)
+	if err != nil {
+		return nil, time.Time{}, fmt.Errorf("list: %w", err)
+	}
+	for i := range page.Threads {
+		page.Threads[i].Prospect.PlatformData = nil // large, and nothing here reads it
+	}
+	r.page, r.at = page, at
+	return page, at, nil
+}
+
+// keptPages is how many pages are remembered: 100,000 rows' worth would be too
+// many, and older ones are of no use as a look.
+const keptPages = 200
+
+func (p *pages) slot(ref pageRef) *pageRead {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if r, ok := p.seen[ref]; ok {
+		return r
+	}
+	if len(p.seen) >= keptPages {
+		clear(p.seen)
+	}
+	r := &pageRead{}
+	p.seen[ref] = r
+	return r
+}
+
+// row finds a thread among the pages read at most age ago.
+func (p *pages) row(thread string, age time.Duration) (listed, bool) {
+	p.mu.Lock()
+	refs := make(map[pageRef]*pageRead, len(p.seen))
+	for ref, r := range p.seen {
+		refs[ref] = r
+	}
+	p.mu.Unlock()
+	for ref, r := range refs {
+		r.mu.Lock()
+		page, at := r.page, r.at
+		r.mu.Unlock()
+		if page == nil || time.Since(at) > age {
+			continue
+		}
+		if row := rowOf(page, thread); row != nil {
+			return listed{row, at, ref}, true
+		}
+	}
+	return listed{}, false
+}
+
+func rowOf(page *inboxapi.ThreadPage, thread string) *inboxapi.Thread {
+	for i := range page.Threads {
+		if page.Threads[i].ID == thread {
+			return &page.Threads[i]
+		}
+	}
+	return nil
+}
+
+func (p *pages) distrust() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.until = time.Now().Add(listDistrust)
+}
+
+func (p *pages) trusted() bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return time.Now().After(p.until)
+}

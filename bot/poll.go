@@ -1,0 +1,291 @@
+package bot
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"inboxbot/inboxapi"
+)
+
+// Threads lists and reads threads.
+type Threads interface {
+	ListThreads(ctx context.Context, q inboxapi.ThreadQuery) (*inboxapi.ThreadPage, error)
+	GetThread(ctx context.Context, id string) (*inboxapi.Thread, error)
+}
+
+// Leader decides which of several processes polls. It saves requests; safety
+// does not rest on it.
+type Leader interface {
+	// Lead takes or renews the leadership for ttl and reports who has it.
+	Lead(ctx context.Context, ttl time.Duration) (bool, error)
+}
+
+const (
+	pageSize     = 100              // rows a request, the API's most
+	sweepOverlap = 2 * time.Minute  // how far behind the watermark a walk goes on
+	deepEvery    = 15 * time.Minute // how often a walk goes to the horizon
+	leaderTTL    = 15 * time.Second
+	dueBatch     = 200
+)
+
+// views are the lists a sweep walks. The view no-reply is a part of default, and
+// what it means is documented both ways: the newest message's author decides, so
+// listing it as well would only cost requests.
+func (b *Bot) views() []inboxapi.View {
+	if b.cfg.AnswerRequests {
+		return []inboxapi.View{inboxapi.ViewDefault, inboxapi.ViewRequests}
+	}
+	return []inboxapi.View{inboxapi.ViewDefault}
+}
+
+// leads reports whether this process polls. Without the store every process
+// does: reading and judging go on, nothing is sent.
+func (b *Bot) leads(ctx context.Context) bool {
+	if b.Leader == nil {
+		return true
+	}
+	lead, err := b.Leader.Lead(ctx, leaderTTL)
+	if err != nil && ctx.Err() == nil {
+		b.complain("redis", fmt.Errorf("leader: %w", err))
+	}
+	return lead || err != nil
+}
+
+// sweep walks the views, newest first, and makes a candidate of every thread
+// that may wait for us. A walk ends at the first page that lies wholly behind
+// what was walked before; a deep one, made now and then, at the first page too
+// old to be answered, so that what changed without a message is seen too.
+func (b *Bot) sweep(ctx context.Context, deep bool) error {
+	if b.state.deepDue(time.Now()) {
+		deep = true
+	}
+	views := b.views()
+	if deep {
+		// Whether a message reopens an archived thread is not documented.
+		views = append(views, inboxapi.ViewArchived)
+	}
+	for _, view := range views {
+		if err := b.walk(ctx, view, deep); err != nil {
+			return fmt.Errorf("view %s: %w", view, err)
+		}
+	}
+	if deep {
+		b.state.deepDone(time.Now())
+	}
+	b.work.wake()
+	return nil
+}
+
+func (b *Bot) walk(ctx context.Context, view inboxapi.View, deep bool) error {
+	horizon := b.Now().Add(-b.cfg.MaxAge - sweepOverlap)
+	until := horizon
+	if mark := b.state.watermark(view).Add(-sweepOverlap); !deep && mark.After(horizon) {
+		until = mark
+	}
+	var newest time.Time
+	ref := pageRef{view: view}
+	for {
+		page, readAt, err := b.pages.read(ctx, b.Inbox, ref)
+		if err != nil {
+			return err
+		}
+		if err := b.consider(ctx, page, readAt, ref); err != nil {
+			return err
+		}
+		youngest := youngestOf(page)
+		if youngest.After(newest) {
+			newest = youngest
+		}
+		if page.Next == nil || len(page.Threads) > 0 && youngest.Before(until) ||
+			view == inboxapi.ViewArchived { // its first page is enough: an inbound message lifts a thread
+			break
+		}
+		next := pageRef{view: view, cursor: *page.Next}
+		if next == ref {
+			return fmt.Errorf("the cursor after %s does not move", ref.cursor.ID)
+		}
+		ref = next
+	}
+	b.state.setWatermark(view, newest)
+	return nil
+}
+
+func youngestOf(page *inboxapi.ThreadPage) time.Time {
+	var youngest time.Time
+	for i := range page.Threads {
+		if at := page.Threads[i].SortTime(); at.After(youngest) {
+			youngest = at
+		}
+	}
+	return youngest
+}
+
+// consider judges the rows of a page as far as rows go. What that brings to
+// silence costs no request; the rest becomes work.
+func (b *Bot) consider(ctx context.Context, page *inboxapi.ThreadPage, readAt time.Time, ref pageRef) error {
+	for _, bad := range page.Malformed {
+		b.complain("row "+bad.ID, fmt.Errorf("thread %s: its list row cannot be read: %w", bad.ID, bad.Err))
+	}
+	rows, err := b.waitingRows(ctx, page, readAt)
+	if err != nil || len(rows) == 0 {
+		return err
+	}
+	ids := make([]string, len(rows))
+	for i, row := range rows {
+		ids[i] = row.ID
+	}
+	records, err := b.Ledger.Records(ctx, ids)
+	if err != nil {
+		// Judging goes on; nothing is sent without a claim.
+		b.complain("redis", fmt.Errorf("records: %w", err))
+	}
+	b.state.storeAnswered(err)
+	gen := b.Generation()
+	for _, row := range rows {
+		c := &candidate{thread: row.ID, row: row, readAt: readAt, page: ref, record: records[row.ID], due: time.Now()}
+		if err := b.judgeRow(ctx, &gen, c); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// waitingRows picks the rows whose newest message is not ours.
+func (b *Bot) waitingRows(ctx context.Context, page *inboxapi.ThreadPage, readAt time.Time) ([]*inboxapi.Thread, error) {
+	var rows []*inboxapi.Thread
+	for i := range page.Threads {
+		row := &page.Threads[i]
+		if row.LastMessage == nil {
+			continue
+		}
+		if err := b.dir.refreshAccounts(ctx, directoryAge); err != nil {
+			return nil, err
+		}
+		if b.dir.sideOf(row.LastMessage.AuthorID, row) != SideOurs {
+			rows = append(rows, row)
+		} else if _, ok := b.work.has(row.ID); ok {
+			b.work.hurry(row.ID, row, readAt) // somebody answered what we held for later
+		}
+	}
+	return rows, nil
+}
+
+// judgeRow decides from a list row whether a thread is work, and for when.
+func (b *Bot) judgeRow(ctx context.Context, gen *Generation, c *candidate) error {
+	last := c.row.LastMessage
+	if c.record.Done(last.ID, last.CreatedAt) {
+		b.work.drop(c.thread)
+		return nil
+	}
+	conv, err := b.fromRow(ctx, c.row, c.record)
+	if err != nil {
+		return err
+	}
+	v := b.judge(gen, conv)
+	switch {
+	case v.final(conv) && v.Outcome.Action == Skip:
+		b.work.drop(c.thread)
+		b.close(ctx, Lease{Thread: c.thread, Record: c.record})
+		b.report(ctx, gen, conv, v, nil, 0)
+		return nil
+	case v.final(conv):
+		again := b.again(conv, v)
+		c.due, c.parked = time.Now().Add(again), true
+		b.report(ctx, gen, conv, v, nil, 0)
+		b.note(ctx, conv, v, again)
+	case c.record.State != StateIntent && c.record.State != StateHanding:
+		b.note(ctx, conv, v, time.Millisecond)
+	}
+	b.work.offer(c)
+	return nil
+}
+
+// note writes into the ledger that a message was seen and waits, once per
+// message. From then on it is open: whatever becomes of this process or of the
+// API's lists, it will be looked at again.
+func (b *Bot) note(ctx context.Context, c *Conversation, v Verdict, again time.Duration) {
+	last, ok := c.newest()
+	if !ok {
+		return
+	}
+	if c.Record.State == StateWaiting && !c.Record.Newer(last.ID, last.At) {
+		return
+	}
+	next := Record{
+		Thread: c.Thread.ID, State: StateWaiting,
+		MessageID: last.ID, MessageAt: last.At, SeenAt: c.Now,
+		Guard: v.Guard, Reason: v.Outcome.Reason,
+	}
+	if r := c.Record; r.State == StateWaiting && !r.SeenAt.IsZero() {
+		next.SeenAt = r.SeenAt // the message before it waits still
+	}
+	if err := b.Ledger.Advance(ctx, Lease{Thread: c.Thread.ID}, next, again); err != nil {
+		b.complain("redis", fmt.Errorf("note: %w", err))
+	}
+}
+
+// close takes a thread that is deliberately left alone off the open list.
+func (b *Bot) close(ctx context.Context, l Lease) {
+	if r := l.Record; r.State == StateWaiting || r.State == StateRetry {
+		if err := b.Ledger.Advance(ctx, l, r, 0); err != nil {
+			b.complain("redis", fmt.Errorf("close: %w", err))
+		}
+	}
+}
+
+// collectDue makes candidates of the open threads whose time has come: after a
+// restart, from other processes, and for a second look.
+func (b *Bot) collectDue(ctx context.Context) {
+	due, err := b.Ledger.Due(ctx, dueBatch)
+	b.state.storeAnswered(err)
+	if err != nil {
+		if ctx.Err() == nil {
+			b.complain("redis", fmt.Errorf("due: %w", err))
+		}
+		return
+	}
+	var unknown []string
+	for _, id := range due {
+		if in, ok := b.work.has(id); !ok {
+			unknown = append(unknown, id)
+		} else if in > time.Second {
+			if err := b.Ledger.Postpone(ctx, id, in); err != nil {
+				b.complain("redis", fmt.Errorf("postpone: %w", err))
+			}
+		}
+	}
+	if len(unknown) == 0 {
+		return
+	}
+	records, err := b.Ledger.Records(ctx, unknown)
+	if err != nil {
+		b.complain("redis", fmt.Errorf("records: %w", err))
+		return
+	}
+	rows := b.rowsFor(ctx, unknown)
+	for _, id := range unknown {
+		c := &candidate{thread: id, record: records[id], due: time.Now()}
+		if listed, ok := rows[id]; ok {
+			c.row, c.readAt, c.page = listed.row, listed.readAt, listed.page
+		}
+		b.work.offer(c)
+	}
+}
+
+// rowsFor reads one list page when that is cheaper than a request per thread.
+func (b *Bot) rowsFor(ctx context.Context, ids []string) map[string]listed {
+	ref := pageRef{view: inboxapi.ViewDefault}
+	if len(ids) >= listLookFrom {
+		if _, _, err := b.pages.fresh(ctx, b.Inbox, ref, 10*time.Second); err != nil {
+			b.complain("inbox", err)
+		}
+	}
+	rows := map[string]listed{}
+	for _, id := range ids {
+		if l, ok := b.pages.row(id, 10*time.Second); ok {
+			rows[id] = l
+		}
+	}
+	return rows
+}

@@ -1,0 +1,113 @@
+package bot
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"inboxbot/inboxapi"
+)
+
+// reconcilePause is how often a send in doubt is looked up.
+const reconcilePause = 3 * time.Second
+
+// reconcile finds out what became of a send whose answer nobody has: in this
+// process, in one that died, or in one that sleeps. It never sends. Our message
+// is known by its words and by being newer than what stood there at the look
+// before the send, never by being the last of our side.
+func (h *handling) reconcile(ctx context.Context) result {
+	b := h.bot
+	r := h.lease.Record
+	if !b.cfg.Live { // a dry run sent nothing
+		h.takeBack(ctx, r, time.Second)
+		return result{again: time.Second}
+	}
+	page, err := b.Inbox.ListMessages(ctx, h.c.thread, inboxapi.MessageQuery{Limit: transcriptLimit})
+	if err != nil {
+		return b.failed(ctx, h.c, "inbox", fmt.Errorf("reconcile: %w", err))
+	}
+	if err := h.reconcileRow(ctx); err != nil {
+		return b.failed(ctx, h.c, "inbox", fmt.Errorf("reconcile: %w", err))
+	}
+	row, _ := b.work.row(h.c)
+	h.conv, err = b.fromRow(ctx, row, r)
+	if err != nil {
+		return b.failed(ctx, h.c, "inbox", err)
+	}
+	b.withMessages(h.conv, page)
+	h.verdict = Verdict{Guard: r.Guard, Outcome: Outcome{Action: Reply, Reason: r.Reason, Text: r.Text}}
+
+	age := h.lease.StoreNow.Sub(r.At)
+	switch m, found := b.findSent(page.Messages, row, r); {
+	case found && m.Failed:
+		return h.inDoubt(ctx, "the reply was accepted and then not delivered")
+	case found && folded(m.Content) == folded(r.Text):
+		b.Metrics.seenAfter.Observe(age.Seconds())
+		return h.sent(ctx, r, m)
+	case found:
+		// Somebody wrote, or something rewrote our words: answered either way.
+		r.State, r.Reason, r.Text = StateAnswered, "another message of ours stands in the thread", ""
+		if !h.advance(ctx, r, 0) {
+			return result{again: time.Second}
+		}
+		h.verdict.Outcome = Outcome{Action: Skip, Reason: r.Reason}
+		h.report(ctx)
+		return result{}
+	case age <= b.cfg.Visible:
+		again := min(reconcilePause, b.cfg.Visible-age+100*time.Millisecond)
+		b.postpone(ctx, h.c.thread, again)
+		return result{again: again}
+	}
+	return h.inDoubt(ctx, "the reply was sent in doubt: it may have arrived")
+}
+
+func (h *handling) reconcileRow(ctx context.Context) error {
+	if row, _ := h.bot.work.row(h.c); row != nil {
+		return nil
+	}
+	row, err := h.bot.Inbox.GetThread(ctx, h.c.thread)
+	if err == nil {
+		h.bot.work.learn(h.c, row)
+	}
+	return err
+}
+
+// inDoubt hands over a thread whose reply may or may not have arrived.
+func (h *handling) inDoubt(ctx context.Context, reason string) result {
+	r := h.lease.Record
+	r.State, r.Reason, r.Tag, r.Assign = StateHanding, reason, h.bot.cfg.HandoffTag, ""
+	r.Guard = "in-doubt"
+	h.verdict = Verdict{Guard: r.Guard, Outcome: Outcome{Action: Handoff, Reason: reason}}
+	if !h.advance(ctx, r, 10*time.Second) {
+		return result{again: time.Second}
+	}
+	return h.finishHandoff(ctx)
+}
+
+// findSent finds the message of ours that came after the look of r's intent.
+// One with our words is preferred to one with others.
+func (b *Bot) findSent(newestFirst []inboxapi.Message, row *inboxapi.Thread, r Record) (*inboxapi.Message, bool) {
+	var other *inboxapi.Message
+	for i := range newestFirst {
+		m := &newestFirst[i]
+		if m.ID == r.Base || m.CreatedAt.Before(r.LookedAt.Add(-2*time.Second)) {
+			break
+		}
+		if b.dir.sideOf(m.AuthorID, row) != SideOurs || m.DeletedAt != nil {
+			continue
+		}
+		if folded(m.Content) == folded(r.Text) {
+			return m, true
+		}
+		other = m
+	}
+	return other, other != nil
+}
+
+func (b *Bot) postpone(ctx context.Context, thread string, d time.Duration) {
+	ctx, cancel := lasting(ctx, ledgerTimeout)
+	defer cancel()
+	if err := b.Ledger.Postpone(ctx, thread, d); err != nil {
+		b.complain("redis", fmt.Errorf("postpone: %w", err))
+	}
+}

@@ -1,0 +1,89 @@
+package redisstore
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"strconv"
+	"time"
+
+	"inboxbot/bot"
+)
+
+var (
+	errNoThread = errors.New("no thread id")
+	// errChanged is returned when a connection to another server was made while
+	// a claim was being asked for, and scripts may not ask who they run on.
+	errChanged = errors.New("another server answered")
+)
+
+// Claim grants a lease of Options.Lease, or returns bot.ErrHeld. See bot.Claims.
+//
+// A lease granted in the quarantine begins nothing, not even later: what its
+// holder has read may be older than a send the store forgot.
+func (s *Store) Claim(ctx context.Context, threadID string) (bot.Lease, error) {
+	if threadID == "" {
+		return bot.Lease{}, fmt.Errorf("redis claim: %w", errNoThread)
+	}
+	l := bot.Lease{
+		Thread: threadID,
+		Token:  s.replica + ":" + rand.Text(),
+		TTL:    s.opts.Lease,
+		Taken:  time.Now(),
+	}
+	rid := s.runID.Load()
+	answer, err := s.run(ctx, claimScript,
+		[]string{s.claimKey(threadID), s.recordKey(threadID), s.key("gen")},
+		l.Token, ms(s.opts.Lease), *rid, ms(s.opts.Quarantine))
+	if err != nil {
+		return bot.Lease{}, fmt.Errorf("redis claim: %w", err)
+	}
+	if s.changedSince(rid) {
+		return bot.Lease{}, fmt.Errorf("redis claim: %w", errChanged)
+	}
+	return l, readClaim(answer, &l)
+}
+
+// readClaim reads the claim script's answer into l.
+func readClaim(answer any, l *bot.Lease) error {
+	parts, ok := answer.([]any)
+	if ok && len(parts) == 1 && parts[0] == "held" {
+		return bot.ErrHeld
+	}
+	if !ok || len(parts) != 5 {
+		return fmt.Errorf("redis claim: %w", errAnswer)
+	}
+	var texts [3]string
+	for i := range texts {
+		texts[i], _ = parts[i+1].(string)
+	}
+	left, err1 := strconv.ParseInt(texts[1], 10, 64)
+	now, err2 := strconv.ParseInt(texts[2], 10, 64)
+	flat, ok := parts[4].([]any)
+	if err1 != nil || err2 != nil || !ok {
+		return fmt.Errorf("redis claim: %w", errAnswer)
+	}
+	l.Generation = texts[0]
+	l.Quarantine = time.Duration(left) * time.Millisecond
+	l.StoreNow = time.UnixMilli(now).UTC()
+	l.Record = readRecord(l.Thread, fieldsOf(flat))
+	return nil
+}
+
+// Release gives the lease up. Releasing a lease that has ended does nothing.
+func (s *Store) Release(ctx context.Context, l bot.Lease) error {
+	if _, err := s.run(ctx, releaseScript, []string{s.claimKey(l.Thread)}, l.Token); err != nil {
+		return fmt.Errorf("redis release: %w", err)
+	}
+	return nil
+}
+
+// changedSince reports whether the server's identity may have been out of date
+// when it was handed to a script as rid.
+func (s *Store) changedSince(rid *string) bool {
+	return !s.scriptRunID && *s.runID.Load() != *rid
+}
+
+func (s *Store) claimKey(threadID string) string  { return s.key("c:" + threadID) }
+func (s *Store) recordKey(threadID string) string { return s.key("r:" + threadID) }

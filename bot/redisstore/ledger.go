@@ -1,0 +1,274 @@
+package redisstore
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+	"unicode/utf8"
+
+	"github.com/redis/go-redis/v9"
+
+	"inboxbot/bot"
+)
+
+// batch is how many records are asked for in one round trip.
+const batch = 1000
+
+// longest is how many bytes a text of a terminal record may have: one longer
+// value makes Redis keep the whole hash several times as large
+// (hash-max-listpack-value).
+const longest = 64
+
+// Advance moves a record. See bot.Ledger for what each state needs, and besides:
+//
+//   - a lease begins a message once; after its retry a new claim is needed.
+//     bot.ErrLeaseLost tells.
+//   - intent, retry, handing and skipped of a record that is about something else
+//     by now give bot.ErrRecorded, and so does a fact about an older message.
+//   - sent and answered are also taken for a newer message than the record's,
+//     unless that one is intent or handing: after a wipe the fact is all we have.
+//   - a refused move still leaves what it knew: the bot's own messages, and that
+//     a newer message came. The thread then stays open, and is due at once, when
+//     the record reaches its end. To close a thread that has nothing to do, repeat
+//     its terminal state with again 0.
+//   - Reason and Guard of a terminal record are cut to 64 bytes.
+//   - Own and SentID are added to what is known, never taken away; the 64 newest
+//     of the last 48 hours are kept.
+func (s *Store) Advance(ctx context.Context, l bot.Lease, next bot.Record, again time.Duration) error {
+	if l.Thread == "" {
+		return fmt.Errorf("redis advance: %w", errNoThread)
+	}
+	fields, err := fieldsFor(next)
+	if err != nil {
+		return fmt.Errorf("redis advance: %w", err)
+	}
+	rid := s.runID.Load()
+	args := append([]any{
+		l.Token, l.Generation, string(next.State), next.MessageID, unixMS(next.MessageAt),
+		max(0, ms(again)), ms(need(s.opts.Send)), *rid, ms(s.opts.Retention), l.Thread,
+	}, fields...)
+	answer, err := s.run(ctx, advanceScript,
+		[]string{s.claimKey(l.Thread), s.recordKey(l.Thread), s.key("gen"), s.key("open")}, args...)
+	if err != nil {
+		return fmt.Errorf("redis advance to %s: %w", next.State, err)
+	}
+	if next.State == bot.StateIntent && s.changedSince(rid) {
+		return bot.ErrLeaseLost
+	}
+	switch answer {
+	case "ok":
+		return nil
+	case "lost":
+		return bot.ErrLeaseLost
+	case "quarantine":
+		return bot.ErrQuarantine
+	case "recorded":
+		return bot.ErrRecorded
+	}
+	return fmt.Errorf("redis advance to %s: %w", next.State, errAnswer)
+}
+
+// Records returns the threads' records. One that is not known has its Thread
+// and nothing else.
+func (s *Store) Records(ctx context.Context, threadIDs []string) (map[string]bot.Record, error) {
+	records := make(map[string]bot.Record, len(threadIDs))
+	for ids := range slices.Chunk(threadIDs, batch) {
+		answers := make([]*redis.MapStringStringCmd, len(ids))
+		_, err := s.rdb.Pipelined(ctx, func(p redis.Pipeliner) error {
+			for i, id := range ids {
+				answers[i] = p.HGetAll(ctx, s.recordKey(id))
+			}
+			return nil
+		})
+		if err != nil {
+			return nil, fmt.Errorf("redis records: %w", err)
+		}
+		for i, id := range ids {
+			records[id] = readRecord(id, answers[i].Val())
+		}
+	}
+	return records, nil
+}
+
+// Due returns up to limit open threads whose time has come, the longest due
+// first.
+func (s *Store) Due(ctx context.Context, limit int) ([]string, error) {
+	if limit <= 0 {
+		return nil, nil
+	}
+	answer, err := s.run(ctx, dueScript, []string{s.key("open")}, limit)
+	if err != nil {
+		return nil, fmt.Errorf("redis due: %w", err)
+	}
+	flat, ok := answer.([]any)
+	if !ok {
+		return nil, fmt.Errorf("redis due: %w", errAnswer)
+	}
+	threads := make([]string, 0, len(flat))
+	for _, v := range flat {
+		if id, ok := v.(string); ok {
+			threads = append(threads, id)
+		}
+	}
+	return threads, nil
+}
+
+// Postpone makes an open thread due again after d. A thread that is not open
+// stays so.
+func (s *Store) Postpone(ctx context.Context, threadID string, d time.Duration) error {
+	if _, err := s.run(ctx, postponeScript, []string{s.key("open")}, threadID, ms(d)); err != nil {
+		return fmt.Errorf("redis postpone: %w", err)
+	}
+	return nil
+}
+
+// Names of the record's fields in Redis. State, message, time and token are set
+// by the script.
+const (
+	fieldState   = "st"
+	fieldMessage = "mid"
+	fieldMsgAt   = "mat"
+	fieldSeen    = "seen"
+	fieldAt      = "at"
+	fieldGuard   = "guard"
+	fieldReason  = "why"
+	fieldToken   = "tok"
+	fieldText    = "text"
+	fieldBase    = "base"
+	fieldLooked  = "look"
+	fieldSent    = "sent"
+	fieldTag     = "tag"
+	fieldAssign  = "assign"
+	fieldRules   = "rules"
+	fieldTries   = "tries"
+	fieldOwn     = "o:" // and the message's ID
+)
+
+// fieldsFor returns what next adds to the record: names and values in turn, only
+// of what the state keeps.
+func fieldsFor(next bot.Record) ([]any, error) {
+	if next.MessageID == "" {
+		return nil, errors.New("no message id")
+	}
+	var flat []any
+	add := func(name, value string) {
+		if value != "" {
+			flat = append(flat, name, value)
+		}
+	}
+	guard, reason := next.Guard, next.Reason
+	switch next.State {
+	case bot.StateWaiting, bot.StateRetry:
+	case bot.StateIntent:
+		add(fieldText, next.Text)
+		add(fieldBase, next.Base)
+		add(fieldLooked, unixMSOrNone(next.LookedAt))
+	case bot.StateHanding:
+		add(fieldTag, next.Tag)
+		add(fieldAssign, next.Assign)
+	case bot.StateSent, bot.StateHandoff, bot.StateAnswered, bot.StateSkipped:
+		guard, reason = cut(guard), cut(reason)
+	case bot.StateNone:
+		fallthrough
+	default:
+		return nil, fmt.Errorf("%q is not a state to move to", next.State)
+	}
+	add(fieldGuard, guard)
+	add(fieldReason, reason)
+	add(fieldSeen, unixMSOrNone(next.SeenAt))
+	add(fieldRules, next.Generation)
+	if next.Tries > 0 {
+		add(fieldTries, strconv.Itoa(next.Tries))
+	}
+	for id, at := range next.Own {
+		add(fieldOwn+id, unixMSOrNone(at))
+	}
+	if next.State == bot.StateSent && next.SentID != "" {
+		add(fieldSent, next.SentID)
+		if next.Own[next.SentID].IsZero() {
+			add(fieldOwn+next.SentID, "now") // the script's now
+		}
+	}
+	return flat, nil
+}
+
+// readRecord is the record a hash holds. Fields it does not know, of a newer
+// version perhaps, are passed over.
+func readRecord(thread string, h map[string]string) bot.Record {
+	r := bot.Record{
+		Thread:     thread,
+		State:      bot.State(h[fieldState]),
+		MessageID:  h[fieldMessage],
+		MessageAt:  readMS(h[fieldMsgAt]),
+		SeenAt:     readMS(h[fieldSeen]),
+		At:         readMS(h[fieldAt]),
+		Guard:      h[fieldGuard],
+		Reason:     h[fieldReason],
+		Token:      h[fieldToken],
+		Text:       h[fieldText],
+		Base:       h[fieldBase],
+		LookedAt:   readMS(h[fieldLooked]),
+		SentID:     h[fieldSent],
+		Tag:        h[fieldTag],
+		Assign:     h[fieldAssign],
+		Generation: h[fieldRules],
+	}
+	r.Tries, _ = strconv.Atoi(h[fieldTries])
+	for name, at := range h {
+		if id, ok := strings.CutPrefix(name, fieldOwn); ok {
+			if r.Own == nil {
+				r.Own = map[string]time.Time{}
+			}
+			r.Own[id] = readMS(at)
+		}
+	}
+	return r
+}
+
+func fieldsOf(flat []any) map[string]string {
+	h := make(map[string]string, len(flat)/2)
+	for i := 0; i+1 < len(flat); i += 2 {
+		name, _ := flat[i].(string)
+		h[name], _ = flat[i+1].(string)
+	}
+	return h
+}
+
+// unixMS is t in Unix ms, 0 for no time.
+func unixMS(t time.Time) int64 {
+	if t.IsZero() {
+		return 0
+	}
+	return t.UnixMilli()
+}
+
+func unixMSOrNone(t time.Time) string {
+	if t.IsZero() {
+		return ""
+	}
+	return strconv.FormatInt(t.UnixMilli(), 10)
+}
+
+func readMS(s string) time.Time {
+	n, err := strconv.ParseInt(s, 10, 64)
+	if err != nil || n == 0 {
+		return time.Time{}
+	}
+	return time.UnixMilli(n).UTC()
+}
+
+// cut shortens s to at most longest bytes, at a character's end.
+func cut(s string) string {
+	if len(s) <= longest {
+		return s
+	}
+	end := longest
+	for end > 0 && !utf8.RuneStart(s[end]) {
+		end--
+	}
+	return s[:end]
+}

@@ -1,0 +1,7 @@
+-- Gives a key up if the token holds it.
+-- KEYS  key
+-- ARGV  token
+if redis.call('GET', KEYS[1]) == ARGV[1] then
+  return redis.call('DEL', KEYS[1])
+end
+return 0

@@ -1,0 +1,93 @@
+package bot
+
+import (
+	"context"
+	"log/slog"
+	"sync"
+	"time"
+)
+
+// Handled is one thread brought to an outcome, as it is told to people.
+type Handled struct {
+	Thread     string
+	Message    string // the ID of the message it was about
+	Prospect   string // the username; an outsider's words, like Asked
+	Asked      string // the newest inbound text
+	Outcome    Action
+	Reason     string
+	Guard      string
+	Reply      string // what was sent, or would have been
+	Mode       string // live or dry-run
+	Generation string
+	Elapsed    time.Duration
+	Tokens     Tokens
+}
+
+// report tells of a handled thread: one log line, the metrics, and whoever
+// listens. What was said before about the same message is not said again.
+func (h *handling) report(ctx context.Context) {
+	h.bot.report(ctx, h.gen, h.conv, h.verdict, &h.tokens, time.Since(h.started))
+}
+
+func (b *Bot) report(ctx context.Context, gen *Generation, c *Conversation, v Verdict, tokens *Tokens, took time.Duration) {
+	if c == nil || v.Guard == notOurTurnName && c.Record.State.Terminal() {
+		return // nothing to tell: it was told when it was done
+	}
+	last, ok := c.Last()
+	if !ok {
+		last, _ = c.newest()
+	}
+	if !b.said.first(c.Thread.ID, last.ID+string(v.Outcome.Action)+v.Guard) {
+		return
+	}
+	out := Handled{
+		Thread: c.Thread.ID, Message: last.ID, Prospect: c.Thread.Prospect.Username, Asked: last.Text,
+		Outcome: v.Outcome.Action, Reason: v.Outcome.Reason, Guard: v.Guard, Reply: v.Outcome.Text,
+		Mode: b.mode(), Generation: gen.Hash, Elapsed: took,
+	}
+	if tokens != nil {
+		out.Tokens = *tokens
+	}
+	b.Metrics.handledThread(out, c.Now.Sub(last.At))
+	b.Logger.LogAttrs(ctx, slog.LevelInfo, "handled",
+		slog.String("thread", out.Thread), slog.String("message", out.Message),
+		slog.String("outcome", string(out.Outcome)), slog.String("reason", oneLine(out.Reason)),
+		slog.String("guard", out.Guard), slog.String("mode", out.Mode),
+		slog.String("generation", out.Generation), slog.Int64("ms", took.Milliseconds()),
+		slog.Int("tokens", out.Tokens.Total()))
+	if b.Handled != nil {
+		b.Handled(out)
+	}
+}
+
+func (b *Bot) mode() string {
+	if b.cfg.Live {
+		return "live"
+	}
+	return "dry-run"
+}
+
+// saidLimit bounds what is remembered as said; past it some of it may be said
+// once more.
+const saidLimit = 50_000
+
+// said remembers what was last reported of each thread.
+type said struct {
+	mu   sync.Mutex
+	last map[string]string
+}
+
+func newSaid() *said { return &said{last: map[string]string{}} }
+
+func (s *said) first(thread, what string) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.last[thread] == what {
+		return false
+	}
+	if len(s.last) >= saidLimit {
+		clear(s.last)
+	}
+	s.last[thread] = what
+	return true
+}

@@ -1,0 +1,283 @@
+package bot
+
+import (
+	"fmt"
+	"sort"
+	"sync"
+	"time"
+
+	"inboxbot/inboxapi"
+)
+
+// candidate is a thread that may wait for us.
+type candidate struct {
+	thread string
+	row    *inboxapi.Thread // nil: known from the ledger alone
+	readAt time.Time        // this process's clock, when row was read
+	page   pageRef          // where row was listed
+	record Record           // as last seen; only a claim makes it certain
+
+	due      time.Time // this process's clock
+	busy     bool      // a worker has it
+	parked   bool      // its outcome for now is to wait
+	arrived  bool      // something was heard of it while a worker had it
+	tries    int       // failed attempts in a row
+	failures error     // the last one's
+}
+
+// result is where a worker left a candidate.
+type result struct {
+	again  time.Duration // 0: finished, forget it
+	parked bool          // it waits because a guard says so, not because work is left
+	err    error         // why it could not be brought to an outcome this time
+}
+
+// work is every candidate of this process: those due, those waiting and those in
+// the hands of a worker. What must survive the process is in the ledger.
+type work struct {
+	mu    sync.Mutex
+	all   map[string]*candidate
+	heard int // candidates that were new
+	bell  chan struct{}
+}
+
+func newWork() *work {
+	return &work{all: map[string]*candidate{}, bell: make(chan struct{}, 1)}
+}
+
+// wake tells the bot that something may be due or a worker is free.
+func (w *work) wake() {
+	select {
+	case w.bell <- struct{}{}:
+	default:
+	}
+}
+
+func (w *work) woken() <-chan struct{} { return w.bell }
+
+// offer adds a candidate, or brings what is known of it up to date. One that a
+// worker has is looked at again when the worker is done.
+func (w *work) offer(c *candidate) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	old, ok := w.all[c.thread]
+	if !ok {
+		w.all[c.thread] = c
+		w.heard++
+		return
+	}
+	if c.row != nil {
+		changed := old.row == nil || newestID(old.row) != newestID(c.row)
+		old.row, old.readAt, old.page = c.row, c.readAt, c.page
+		if changed {
+			w.heard++
+			old.arrived = old.busy
+			old.due, old.parked = c.due, c.parked
+		}
+	}
+	if c.due.Before(old.due) && !old.busy && old.tries == 0 {
+		old.due, old.parked = c.due, c.parked
+	}
+	old.record = c.record
+}
+
+func newestID(row *inboxapi.Thread) string {
+	if row.LastMessage == nil {
+		return ""
+	}
+	return row.LastMessage.ID
+}
+
+// has reports whether the thread is a candidate, and in how long it is due.
+func (w *work) has(thread string) (in time.Duration, ok bool) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	c, ok := w.all[thread]
+	if !ok {
+		return 0, false
+	}
+	if c.busy {
+		return 5 * time.Second, true
+	}
+	return time.Until(c.due), true
+}
+
+// hurry makes a candidate due now whose newest message is ours and not the one
+// this bot sent: what was held for later has been answered by somebody.
+func (w *work) hurry(thread string, row *inboxapi.Thread, readAt time.Time) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	c, ok := w.all[thread]
+	if !ok || newestID(row) == c.record.SentID {
+		return
+	}
+	if c.row == nil || newestID(c.row) != newestID(row) {
+		c.due = time.Now()
+	}
+	c.row, c.readAt = row, readAt
+}
+
+// recorded keeps what a worker wrote into the ledger.
+func (w *work) recorded(c *candidate, r Record) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	c.record = r
+}
+
+// drop forgets a candidate that no worker has.
+func (w *work) drop(thread string) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if c, ok := w.all[thread]; ok && !c.busy {
+		delete(w.all, thread)
+	}
+}
+
+// next gives out the due candidate whose prospect has waited longest, or nil.
+func (w *work) next(now time.Time) *candidate {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	var best *candidate
+	for _, c := range w.all {
+		if c.busy || c.due.After(now) {
+			continue
+		}
+		if best == nil || c.waitsSince().Before(best.waitsSince()) {
+			best = c
+		}
+	}
+	if best != nil {
+		best.busy, best.arrived = true, false
+	}
+	return best
+}
+
+func (c *candidate) waitsSince() time.Time {
+	if c.row != nil && c.row.LastMessage != nil {
+		return c.row.LastMessage.CreatedAt
+	}
+	return c.record.MessageAt
+}
+
+// done takes a candidate back from its worker.
+func (w *work) done(c *candidate, r result) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	c.busy, c.parked, c.failures = false, r.parked, r.err
+	c.tries++
+	if r.err == nil {
+		c.tries = 0
+	}
+	switch {
+	case c.arrived:
+		c.due, c.parked = time.Now(), false
+	case r.again <= 0:
+		delete(w.all, c.thread)
+	default:
+		c.due = time.Now().Add(r.again)
+	}
+}
+
+// maxTries is how often Once tries a thread that fails before it gives up on it.
+const maxTries = 4
+
+// unsettled is how many candidates have not come to an outcome.
+func (w *work) unsettled() int {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	n := 0
+	for _, c := range w.all {
+		if c.busy || !c.parked && c.tries < maxTries {
+			n++
+		}
+	}
+	return n
+}
+
+// failures names every candidate that could not be brought to an outcome.
+func (w *work) failures() []error {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	var errs []error
+	for _, c := range w.all {
+		if c.tries >= maxTries {
+			errs = append(errs, fmt.Errorf("thread %s: %w", c.thread, c.failures))
+		}
+	}
+	sort.Slice(errs, func(i, j int) bool { return errs[i].Error() < errs[j].Error() })
+	return errs
+}
+
+// arrivals counts what was heard for the first time.
+func (w *work) arrivals() int {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.heard
+}
+
+// untilDue is how long the next candidate is away, at most a minute.
+func (w *work) untilDue(now time.Time) time.Duration {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	least := time.Minute
+	for _, c := range w.all {
+		if !c.busy {
+			least = min(least, c.due.Sub(now))
+		}
+	}
+	return least
+}
+
+// oldest is how long the candidate that waits longest has waited for us, threads
+// that a guard makes wait left out, and how many wait.
+func (w *work) oldest(now time.Time) (age time.Duration, waiting int) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for _, c := range w.all {
+		if at := c.waitsSince(); !c.parked && !at.IsZero() {
+			waiting++
+			age = max(age, now.Sub(at))
+		}
+	}
+	return age, waiting
+}
+
+// row returns the newest row known of a candidate, also while a worker has it.
+func (w *work) row(c *candidate) (*inboxapi.Thread, time.Time) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return c.row, c.readAt
+}
+
+// ofPage is how many candidates of a list page are in work or due.
+func (w *work) ofPage(ref pageRef) int {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	n, now := 0, time.Now()
+	for _, c := range w.all {
+		if c.page == ref && c.row != nil && (c.busy || !c.due.After(now)) {
+			n++
+		}
+	}
+	return n
+}
+
+// learn keeps a row that was read for the candidate alone.
+func (w *work) learn(c *candidate, row *inboxapi.Thread) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	c.row, c.readAt, c.page = row, time.Now(), pageRef{}
+}
+
+// inHand is how many candidates workers have.
+func (w *work) inHand() int {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	n := 0
+	for _, c := range w.all {
+		if c.busy {
+			n++
+		}
+	}
+	return n
+}

@@ -1,0 +1,104 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"inboxbot/bot/openaichat"
+	"inboxbot/bot/redisstore"
+	"inboxbot/inboxapi"
+)
+
+type checkCmd struct {
+	Online bool `help:"Also ask Inbox, Redis and the model."`
+}
+
+// Run prints every problem of the configuration, the rules and the prompts, and
+// with --online of what they talk to.
+func (c *checkCmd) Run(ctx context.Context, p *process) error {
+	need := need(0)
+	if c.Online {
+		need = needInbox
+	}
+	cfg, err := readConfig(ctx, p.environ, need)
+	src, srcErr := configured(cfg)
+	gen, genErr := loaded{}, srcErr
+	if srcErr == nil {
+		gen, genErr = src.load(cfg)
+	}
+	if genErr == nil && c.Online && gen.canReply {
+		err = joinConfig(err, cfg.lacks(needModel))
+	}
+	if err := joinConfig(err, genErr); err != nil {
+		return err
+	}
+	for _, warning := range cfg.Warnings() {
+		fmt.Fprintln(p.stdout, "note:   ", warning)
+	}
+	fmt.Fprintf(p.stdout, "ok: %s and %s, generation %s\n", src.rulesName, src.promptsName, gen.Hash)
+	if !c.Online {
+		return nil
+	}
+	return checkOnline(ctx, cfg, p)
+}
+
+// checkOnline asks each service one cheap question and prints every answer.
+func checkOnline(ctx context.Context, cfg Config, p *process) error {
+	ctx, cancel := context.WithTimeout(ctx, time.Minute)
+	defer cancel()
+	failed := 0
+	say := func(what string, err error, ok string) {
+		if err != nil {
+			failed++
+			fmt.Fprintf(p.stdout, "failed: %s: %v\n", what, err)
+			return
+		}
+		fmt.Fprintf(p.stdout, "ok: %s: %s\n", what, ok)
+	}
+	team, err := askInbox(ctx, cfg)
+	say("Inbox", err, "team "+clip(team.Name, 60))
+	if cfg.RedisURL.Set() {
+		say("Redis", askRedis(ctx, cfg, team.ID), "answers")
+	}
+	if cfg.OpenAIModel != "" {
+		say("model", askModel(ctx, cfg), cfg.OpenAIModel+" answers")
+	}
+	if failed > 0 {
+		return fmt.Errorf("%d of the services cannot be used", failed)
+	}
+	return nil
+}
+
+func askInbox(ctx context.Context, cfg Config) (inboxapi.Team, error) {
+	client, err := inboxapi.New(inboxapi.Options{BaseURL: cfg.InboxBaseURL, Token: cfg.InboxToken.Reveal(), Retries: -1})
+	if err != nil {
+		return inboxapi.Team{}, err
+	}
+	team, err := client.Team(ctx)
+	if err != nil {
+		return inboxapi.Team{}, err
+	}
+	return *team, nil
+}
+
+func askRedis(ctx context.Context, cfg Config, team string) error {
+	if team == "" {
+		team = "check"
+	}
+	store, err := redisstore.Open(ctx, redisstore.Options{URL: cfg.RedisURL.Reveal(), Team: team, Namespace: "dry", Fresh: true})
+	if err != nil {
+		return err
+	}
+	return store.Ping(ctx)
+}
+
+func askModel(ctx context.Context, cfg Config) error {
+	model, err := openaichat.New(openaichat.Options{
+		BaseURL: cfg.OpenAIBaseURL, APIKey: cfg.OpenAIKey.Reveal(), Model: cfg.OpenAIModel, Format: cfg.ResponseFormat, Timeout: cfg.ModelTimeout,
+	})
+	if err != nil {
+		return err
+	}
+	return model.Ping(ctx)
+}

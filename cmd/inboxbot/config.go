@@ -1,0 +1,565 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/url"
+	"os"
+	"reflect"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+	_ "time/tzdata" // BOT_TIMEZONE works where the system has no time zones: the image is empty
+	"unicode"
+	"unicode/utf8"
+
+	"github.com/sethvargo/go-envconfig"
+)
+
+// Config is what the environment says. Get one from readConfig, which has
+// checked every value. The tags are the only list of variables there is:
+// variables reads them, and so does the test of the README's table.
+type Config struct {
+	InboxToken   Secret `env:"INBOX_API_TOKEN" help:"token of the team's Inbox API; required by run"`
+	InboxBaseURL string `env:"INBOX_API_BASE_URL, default=https://inboxapp.com/api/v1" help:"where the Inbox API is"`
+
+	OpenAIKey      Secret `env:"OPENAI_API_KEY" help:"key of the model's server; may be empty for local servers"`
+	OpenAIBaseURL  string `env:"OPENAI_BASE_URL, default=https://api.openai.com/v1" help:"any OpenAI-compatible server"`
+	OpenAIModel    string `env:"OPENAI_MODEL" help:"name of the model; required by run when a guard can reply"`
+	ResponseFormat string `env:"OPENAI_RESPONSE_FORMAT, default=json_schema" help:"json_schema, or json_object or text for servers that know less"`
+
+	RedisURL Secret `env:"REDIS_URL" help:"redis://, rediss://, sentinel or cluster URL; empty: embedded, in memory, forgotten at exit"`
+
+	Mode       string `env:"BOT_MODE, default=dry-run" help:"dry-run logs outcomes, live carries them out"`
+	RulesFile  string `env:"BOT_RULES" help:"path of the rule file; empty: the built-in rules"`
+	PromptsDir string `env:"BOT_PROMPTS" help:"directory of templates; empty: the built-in prompts"`
+	Timezone   string `env:"BOT_TIMEZONE, default=UTC" help:"IANA name of the time zone that rules and prompts see"`
+
+	PollInterval  time.Duration `env:"BOT_POLL_INTERVAL, default=5s" help:"shortest time between sweeps; idle sweeps slow down on their own"`
+	QuotaShare    float64       `env:"BOT_QUOTA_SHARE, default=0.5" help:"most of the Inbox API's daily quota that polling may use, above 0 and up to 1"`
+	Concurrency   int           `env:"BOT_CONCURRENCY, default=8" help:"threads in work at once"`
+	ModelTimeout  time.Duration `env:"BOT_MODEL_TIMEOUT, default=45s" help:"for one model call; lease and quarantine follow from it"`
+	ModelPatience time.Duration `env:"BOT_MODEL_PATIENCE, default=10m" help:"how long a model may be down before waiting threads go to people"`
+
+	Settle        time.Duration `env:"BOT_SETTLE, default=15s" help:"quiet time after the last inbound message before it is answered"`
+	SettleMax     time.Duration `env:"BOT_SETTLE_MAX, default=60s" help:"longest that a burst of messages puts the answer off"`
+	TakeoverPause time.Duration `env:"BOT_TAKEOVER_PAUSE, default=24h" help:"silence after a person on our side wrote"`
+	MaxAge        time.Duration `env:"BOT_MAX_AGE, default=24h" help:"messages already older than this when first seen are left to people"`
+
+	AnswerRequests bool   `env:"BOT_ANSWER_REQUESTS, default=false" help:"whether message requests are answered too"`
+	MaxReplies     int    `env:"BOT_MAX_REPLIES_PER_THREAD, default=25" help:"replies to one thread in 24 hours; past it, handoff"`
+	HandoffTag     string `env:"BOT_HANDOFF_TAG, default=needs-human" help:"tag that hands a prospect to people; removing it gives them back"`
+
+	HTTPAddr        string        `env:"BOT_HTTP_ADDR, default=127.0.0.1:8080" help:"serves /healthz, /readyz and /metrics; set but empty: off"`
+	ShutdownTimeout time.Duration `env:"BOT_SHUTDOWN_TIMEOUT, default=30s" help:"for finishing what is begun after SIGTERM"`
+
+	LogLevel  slog.Level `env:"LOG_LEVEL, default=info" help:"debug, info, warn or error"`
+	LogFormat string     `env:"LOG_FORMAT, default=json" help:"json, or text for a terminal"`
+
+	warnings []string
+}
+
+// Live reports whether outcomes are carried out and not only logged.
+func (c Config) Live() bool { return c.Mode == "live" }
+
+// Location is the time zone BOT_TIMEZONE names.
+func (c Config) Location() *time.Location {
+	loc, err := time.LoadLocation(c.Timezone)
+	if err != nil {
+		return time.UTC // unreachable: readConfig has loaded it
+	}
+	return loc
+}
+
+// Lease is how long the right to act on a thread lasts. Within it fit two model
+// calls (an unusable answer is asked for once more), the look (5s), the send
+// (10s) and a margin (2s), with room for a slow store; never less than two minutes.
+func (c Config) Lease() time.Duration {
+	return max(2*time.Minute, 2*c.ModelTimeout+30*time.Second)
+}
+
+// Warnings are remarks on a usable configuration, one line each, for the log at start.
+func (c Config) Warnings() []string { return c.warnings }
+
+// Secret is a value that is never shown: it redacts itself in fmt, encoding and
+// log/slog. It holds a pointer so that even fmt's reflection over a struct that
+// keeps a Secret in an unexported field prints an address. The zero value is unset.
+type Secret struct{ value *string }
+
+// NewSecret makes a Secret of s; of an empty s, an unset one.
+func NewSecret(s string) Secret {
+	if s == "" {
+		return Secret{}
+	}
+	return Secret{&s}
+}
+
+// Reveal returns the value, "" when unset. Hand it to the client that needs it, to nothing else.
+func (s Secret) Reveal() string {
+	if s.value == nil {
+		return ""
+	}
+	return *s.value
+}
+
+// Set reports whether there is a value.
+func (s Secret) Set() bool { return s.value != nil }
+
+// String says only whether there is a value.
+func (s Secret) String() string {
+	if s.Set() {
+		return "[redacted]"
+	}
+	return ""
+}
+
+// GoString is String for %#v.
+func (s Secret) GoString() string { return strconv.Quote(s.String()) }
+
+// MarshalText is String for JSON, YAML and whatever else encodes text.
+func (s Secret) MarshalText() ([]byte, error) { return []byte(s.String()), nil }
+
+// MarshalJSON is String as a JSON string.
+func (s Secret) MarshalJSON() ([]byte, error) { return []byte(s.GoString()), nil }
+
+// LogValue is String for log/slog.
+func (s Secret) LogValue() slog.Value { return slog.StringValue(s.String()) }
+
+// EnvDecode reads the value from the environment; it cannot fail, so that
+// envconfig never has a reason to print it.
+func (s *Secret) EnvDecode(v string) error {
+	*s = NewSecret(v)
+	return nil
+}
+
+// need is what a command cannot do without, beyond valid values.
+type need uint8
+
+const (
+	needInbox need = 1 << iota // the Inbox API: run, explain, check --online
+	needModel                  // a model: run, when a guard can reply
+)
+
+// configError is every problem of a configuration, a line each, none showing a
+// secret. A command that gets one exits with status 2.
+type configError struct{ problems []string }
+
+// Error returns all problems, one a line.
+func (e *configError) Error() string { return strings.Join(e.problems, "\n") }
+
+func newConfigError(problems []string) error {
+	if len(problems) == 0 {
+		return nil
+	}
+	return &configError{problems}
+}
+
+// readConfig reads the environment, given as KEY=VALUE like os.Environ. A value
+// is taken without the white space around it; an empty one counts as not set,
+// but for BOT_HTTP_ADDR. The error is a *configError with every problem there is;
+// the Config beside it has the default in place of each bad value, which is good
+// enough to look for further problems with, and for nothing else.
+func readConfig(ctx context.Context, environ []string, n need) (Config, error) {
+	r := newEnvReader(environ)
+	c, err := r.decode(ctx)
+	if err != nil {
+		return Config{}, err
+	}
+	r.check(&c)
+	r.checkUnknown()
+	for _, m := range c.missing(n) {
+		r.problem(m.name, "%s", m.text)
+	}
+	if c.Live() && !c.RedisURL.Set() {
+		r.warnings = append(r.warnings, "REDIS_URL is not set: in live mode, what was sent is forgotten when the bot stops")
+	}
+	c.warnings = r.warnings
+	return c, newConfigError(r.report())
+}
+
+// lacks returns a *configError that names what n needs and c has not, or nil. It
+// is for needs known only after reading, such as a model for rules that can reply.
+func (c Config) lacks(n need) error {
+	var problems []string
+	for _, m := range c.missing(n) {
+		problems = append(problems, m.name+": "+m.text)
+	}
+	return newConfigError(problems)
+}
+
+type problem struct{ name, text string }
+
+func (c Config) missing(n need) []problem {
+	var out []problem
+	if n&needInbox != 0 && !c.InboxToken.Set() {
+		out = append(out, problem{"INBOX_API_TOKEN", "not set: set it to an API token, made in Inbox under Settings, API"})
+	}
+	if n&needModel == 0 {
+		return out
+	}
+	if c.OpenAIModel == "" {
+		out = append(out, problem{"OPENAI_MODEL", "not set, and the rules can reply: set it to the name of a model that OPENAI_BASE_URL serves"})
+	}
+	if u, err := url.Parse(c.OpenAIBaseURL); err == nil && u.Hostname() == "api.openai.com" && !c.OpenAIKey.Set() {
+		out = append(out, problem{"OPENAI_API_KEY", "not set, and api.openai.com needs one: set it, or point OPENAI_BASE_URL at a local server"})
+	}
+	return out
+}
+
+// variable is one row of the table of variables.
+type variable struct {
+	Name, Default, Help string
+	kind                reflect.Type
+}
+
+// variables lists every variable the bot reads, in the order of the README's table.
+func variables() []variable {
+	var out []variable
+	for f := range reflect.TypeFor[Config]().Fields() {
+		name, def, _ := strings.Cut(f.Tag.Get("env"), ", default=")
+		if name != "" {
+			out = append(out, variable{name, def, f.Tag.Get("help"), f.Type})
+		}
+	}
+	return out
+}
+
+// envReader collects problems by variable: the first found about one is the
+// one reported.
+type envReader struct {
+	vars     []variable
+	values   map[string]string // what is set, trimmed
+	last     string            // the variable envconfig asked for last
+	problems map[string]string
+	unknown  []string // problems with variables that are not ours
+	warnings []string
+}
+
+func newEnvReader(environ []string) *envReader {
+	r := &envReader{vars: variables(), values: map[string]string{}, problems: map[string]string{}}
+	for _, kv := range environ {
+		name, value, _ := strings.Cut(kv, "=")
+		r.values[name] = strings.TrimSpace(value)
+	}
+	return r
+}
+
+// Lookup is envconfig's way to read a variable.
+func (r *envReader) Lookup(name string) (string, bool) {
+	r.last = name
+	v, ok := r.values[name]
+	return v, ok && (v != "" || name == "BOT_HTTP_ADDR")
+}
+
+func (r *envReader) problem(name, format string, args ...any) {
+	if _, ok := r.problems[name]; !ok {
+		r.problems[name] = fmt.Sprintf(format, args...)
+	}
+}
+
+// ok reports whether nothing is wrong with the variables so far; what compares
+// two of them asks first, as a bad one has been replaced by its default.
+func (r *envReader) ok(names ...string) bool {
+	return !slices.ContainsFunc(names, func(n string) bool { return r.problems[n] != "" })
+}
+
+func (r *envReader) report() []string {
+	var lines []string
+	for _, v := range r.vars {
+		if p, ok := r.problems[v.Name]; ok {
+			lines = append(lines, v.Name+": "+p)
+		}
+	}
+	return append(lines, r.unknown...)
+}
+
+// decode fills a Config. envconfig stops at the first bad value, names the Go
+// field and prints the value; so the variable it asked for last gets our words,
+// is set aside, and decoding starts again without it.
+func (r *envReader) decode(ctx context.Context) (Config, error) {
+	for {
+		var c Config
+		err := envconfig.ProcessWith(ctx, &envconfig.Config{Target: &c, Lookuper: r})
+		if err == nil {
+			return c, nil
+		}
+		value, set := r.values[r.last]
+		i := slices.IndexFunc(r.vars, func(v variable) bool { return v.Name == r.last })
+		if !set || i < 0 {
+			return c, fmt.Errorf("read environment: %w", err) // unreachable: only a wrong tag fails without a value
+		}
+		r.problem(r.last, "%s", badValue(r.vars[i], value))
+		delete(r.values, r.last)
+	}
+}
+
+// badValue says what a value that cannot be decoded should look like.
+func badValue(v variable, value string) string {
+	shown := showValue(value)
+	switch v.kind {
+	case reflect.TypeFor[time.Duration]():
+		if n, err := strconv.Atoi(value); err == nil {
+			return fmt.Sprintf("%s has no unit: add a unit, such as %ds", shown, n)
+		}
+		return fmt.Sprintf("%s is not a duration: write a number with a unit (ms, s, m, h), such as %s", shown, v.Default)
+	case reflect.TypeFor[slog.Level]():
+		return notOneOf(value, "debug", "info", "warn", "error")
+	case reflect.TypeFor[bool]():
+		return notOneOf(value, "true", "false")
+	case reflect.TypeFor[int]():
+		return fmt.Sprintf("%s is not a whole number: write digits only, such as %s", shown, v.Default)
+	default:
+		return fmt.Sprintf("%s is not a number: write one such as %s", shown, v.Default)
+	}
+}
+
+// Limits of values. What the API caps is from its documentation, the rest is
+// where a value can only be a mistake.
+const (
+	maxTagLength = 255              // of the API, for a tag's name, in characters
+	minShutdown  = 13 * time.Second // a begun send may take 10s, its record 2s
+	maxShutdown  = 5 * time.Minute  // what platforms grant at most before they kill
+	day          = 24 * time.Hour
+)
+
+func (r *envReader) check(c *Config) {
+	r.checkHeader("INBOX_API_TOKEN", c.InboxToken)
+	r.checkHeader("OPENAI_API_KEY", c.OpenAIKey)
+	c.InboxBaseURL = r.checkBaseURL("INBOX_API_BASE_URL", c.InboxBaseURL)
+	c.OpenAIBaseURL = r.checkBaseURL("OPENAI_BASE_URL", c.OpenAIBaseURL)
+	r.checkRedis("REDIS_URL", c.RedisURL.Reveal())
+
+	r.checkOneOf("OPENAI_RESPONSE_FORMAT", c.ResponseFormat, "json_schema", "json_object", "text")
+	r.checkOneOf("BOT_MODE", c.Mode, "dry-run", "live")
+	r.checkOneOf("LOG_FORMAT", c.LogFormat, "json", "text")
+
+	r.checkPath("BOT_RULES", c.RulesFile, false)
+	r.checkPath("BOT_PROMPTS", c.PromptsDir, true)
+	r.checkZone("BOT_TIMEZONE", c.Timezone)
+	r.checkTag("BOT_HANDOFF_TAG", c.HandoffTag)
+	r.checkAddr("BOT_HTTP_ADDR", c.HTTPAddr)
+
+	checkRange(r, "BOT_POLL_INTERVAL", c.PollInterval, 100*time.Millisecond, time.Hour)
+	checkRange(r, "BOT_CONCURRENCY", c.Concurrency, 1, 256)
+	checkRange(r, "BOT_MODEL_TIMEOUT", c.ModelTimeout, 100*time.Millisecond, 10*time.Minute)
+	checkRange(r, "BOT_MODEL_PATIENCE", c.ModelPatience, time.Second, day)
+	checkRange(r, "BOT_SETTLE", c.Settle, 0, 10*time.Minute)
+	checkRange(r, "BOT_SETTLE_MAX", c.SettleMax, 0, time.Hour)
+	checkRange(r, "BOT_TAKEOVER_PAUSE", c.TakeoverPause, 0, 365*day)
+	checkRange(r, "BOT_MAX_AGE", c.MaxAge, time.Minute, 365*day)
+	checkRange(r, "BOT_MAX_REPLIES_PER_THREAD", c.MaxReplies, 1, 10_000)
+	checkRange(r, "BOT_SHUTDOWN_TIMEOUT", c.ShutdownTimeout, minShutdown, maxShutdown)
+	if !(c.QuotaShare > 0 && c.QuotaShare <= 1) { // written so that NaN fails too
+		r.problem("BOT_QUOTA_SHARE", "%v is out of range: write a share above 0 and up to 1, such as 0.5", c.QuotaShare)
+	}
+	if r.ok("BOT_SETTLE", "BOT_SETTLE_MAX") && c.Settle > c.SettleMax {
+		r.problem("BOT_SETTLE_MAX", "%v is shorter than BOT_SETTLE, which is %v: raise this one or lower that one", c.SettleMax, c.Settle)
+	}
+}
+
+func checkRange[T int | time.Duration](r *envReader, name string, v, low, high T) {
+	if v < low || v > high {
+		r.problem(name, "%v is out of range: write a value from %v to %v", v, low, high)
+	}
+}
+
+func (r *envReader) checkOneOf(name, value string, allowed ...string) {
+	if !slices.Contains(allowed, value) {
+		r.problem(name, "%s", notOneOf(value, allowed...))
+	}
+}
+
+// checkHeader refuses a secret that cannot travel in an HTTP header.
+func (r *envReader) checkHeader(name string, s Secret) {
+	bad := func(c rune) bool { return c <= ' ' || c > '~' }
+	if strings.ContainsFunc(s.Reveal(), bad) {
+		r.problem(name, "holds a space, a line break or a character outside ASCII: copy it once more, without anything around it")
+	}
+}
+
+// checkBaseURL returns the URL without slashes at its end. What is wrong is said
+// without showing any of it: an URL may hold a password.
+func (r *envReader) checkBaseURL(name, value string) string {
+	u, err := url.Parse(value)
+	switch {
+	case err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Hostname() == "":
+		r.problem(name, "not a URL: write it with scheme and host, such as https://example.com/v1")
+	case u.User != nil:
+		r.problem(name, "holds a user name or password: take it out, the key has a variable of its own")
+	case u.RawQuery != "" || u.ForceQuery || u.Fragment != "":
+		r.problem(name, "has a ? or # part: write only what comes before it")
+	case strings.HasSuffix(strings.TrimRight(u.Path, "/"), "/chat/completions"):
+		r.problem(name, "ends in /chat/completions, which the bot adds itself: write only what comes before it")
+	}
+	return strings.TrimRight(value, "/")
+}
+
+var redisScheme = regexp.MustCompile(`^rediss?([+-](sentinel|cluster))?$`)
+
+// checkRedis is the part that needs no driver, and shows nothing of the URL.
+func (r *envReader) checkRedis(name, value string) {
+	if value == "" {
+		return
+	}
+	u, err := url.Parse(value)
+	switch {
+	case err != nil:
+		r.problem(name, "not a URL: write redis://user:password@host:6379/0, with special characters of the password percent-encoded")
+	case !redisScheme.MatchString(u.Scheme):
+		r.problem(name, "does not start with redis:// or rediss://: write redis://host:6379/0, or rediss:// for TLS")
+	case u.Host == "":
+		r.problem(name, "names no host: write redis://host:6379/0")
+	}
+}
+
+func (r *envReader) checkPath(name, path string, wantDir bool) {
+	if path == "" {
+		return
+	}
+	what := "file"
+	if wantDir {
+		what = "directory"
+	}
+	info, err := os.Stat(path)
+	switch {
+	case errors.Is(err, os.ErrNotExist):
+		r.problem(name, "there is no %q: write the path of a %s, or unset it for the built-in one", path, what)
+	case errors.Is(err, os.ErrPermission):
+		r.problem(name, "%q may not be read by this user: change its permissions", path)
+	case err != nil:
+		r.problem(name, "%q cannot be read: write the path of a %s", path, what)
+	case info.IsDir() != wantDir:
+		r.problem(name, "%q is not a %s: write the path of one", path, what)
+	}
+}
+
+func (r *envReader) checkZone(name, zone string) {
+	// "Local" loads too, but is another zone on every machine.
+	if _, err := time.LoadLocation(zone); err != nil || zone == "Local" {
+		r.problem(name, "%s is not a time zone: write an IANA name such as Europe/Berlin or UTC", showValue(zone))
+	}
+}
+
+func (r *envReader) checkTag(name, tag string) {
+	switch {
+	case !utf8.ValidString(tag) || strings.ContainsFunc(tag, unicode.IsControl):
+		r.problem(name, "holds characters that cannot be shown: write plain text")
+	case utf8.RuneCountInString(tag) > maxTagLength:
+		r.problem(name, "is longer than a tag may be: write at most %d characters", maxTagLength)
+	}
+}
+
+func (r *envReader) checkAddr(name, addr string) {
+	if addr == "" {
+		return
+	}
+	host, port, err := net.SplitHostPort(addr)
+	if err == nil {
+		_, err = strconv.ParseUint(port, 10, 16)
+	}
+	if err != nil || strings.ContainsAny(host, " /") {
+		r.problem(name, "%s is not an address: write host:port, such as 127.0.0.1:8080, or leave it empty to switch it off", showValue(addr))
+	}
+}
+
+// checkUnknown finds misspelt variables. BOT_ is ours alone, so whatever is
+// unknown there is a mistake. The other prefixes are shared with other programs:
+// a name is refused only if it is nearly that of a variable which is not set.
+func (r *envReader) checkUnknown() {
+	var names []string
+	for _, v := range r.vars {
+		names = append(names, v.Name)
+	}
+	for name := range r.values {
+		if slices.Contains(names, name) || r.problems[name] != "" {
+			continue
+		}
+		prefix, _, _ := strings.Cut(name, "_")
+		switch prefix {
+		case "BOT":
+			r.unknown = append(r.unknown, fmt.Sprintf("%s: unknown variable: did you mean %s?", showName(name), nearest(name, names)))
+		case "INBOX", "OPENAI", "REDIS":
+			r.checkForeign(name, prefix, names)
+		}
+	}
+	slices.Sort(r.unknown)
+	slices.Sort(r.warnings)
+}
+
+func (r *envReader) checkForeign(name, prefix string, names []string) {
+	// INBOX_TOKEN and OPENAI_URL are the names people try first.
+	short := strings.NewReplacer("_API", "", "_BASE", "")
+	for _, ours := range names {
+		near := short.Replace(name) == short.Replace(ours) || distance(name, ours) <= 2
+		if near && r.values[ours] == "" {
+			r.unknown = append(r.unknown, fmt.Sprintf("%s: unknown variable: did you mean %s?", showName(name), ours))
+			return
+		}
+	}
+	if prefix != "REDIS" { // a Redis nearby often leaves a dozen of its own
+		r.warnings = append(r.warnings, showName(name)+" is set but not read by inboxbot")
+	}
+}
+
+// showValue shows a value, unless it is so long that it may be a secret put in the
+// wrong variable.
+func showValue(value string) string {
+	const longest = 32 // bytes; tokens and keys are longer
+	if len(value) > longest {
+		return "the value"
+	}
+	return strconv.Quote(value)
+}
+
+// showName shows a name, quoted only if it is not a plain one.
+func showName(name string) string {
+	if q := strconv.Quote(name); len(q) != len(name)+2 {
+		return q
+	}
+	return name
+}
+
+// notOneOf names what a value may be. It suggests one only if it is near: who
+// wrote "prod" for a mode should not be told to write "live".
+func notOneOf(value string, allowed ...string) string {
+	last := len(allowed) - 1
+	text := fmt.Sprintf("%s is not known: write %s or %s", showValue(value), strings.Join(allowed[:last], ", "), allowed[last])
+	lower := strings.ToLower(value)
+	if near := nearest(lower, allowed); distance(lower, near) <= len(lower)/2 {
+		text += " (did you mean " + near + "?)"
+	}
+	return text
+}
+
+// nearest returns the candidate that takes the fewest edits to reach from s, the
+// first of several.
+func nearest(s string, candidates []string) string {
+	return slices.MinFunc(candidates, func(a, b string) int { return distance(s, a) - distance(s, b) })
+}
+
+// distance is Levenshtein's: how many bytes to insert, drop or replace to make b
+// of a. It looks at the first 64 bytes: names are shorter, what is set may be huge.
+func distance(a, b string) int {
+	a, b = a[:min(len(a), 64)], b[:min(len(b), 64)]
+	row := make([]int, len(b)+1)
+	for j := range row {
+		row[j] = j
+	}
+	for i := range len(a) {
+		diagonal := row[0]
+		row[0] = i + 1
+		for j := range len(b) {
+			cost := diagonal
+			if a[i] != b[j] {
+				cost = 1 + min(diagonal, row[j], row[j+1])
+			}
+			diagonal, row[j+1] = row[j+1], cost
+		}
+	}
+	return row[len(b)]
+}

@@ -1,0 +1,35 @@
+package main
+
+import "context"
+
+type explainCmd struct {
+	Thread string `arg:"" help:"ID of the thread."`
+	Ask    bool   `help:"Also ask the model. Nothing is sent."`
+}
+
+// Run prints how one thread would be handled.
+func (c *explainCmd) Run(ctx context.Context, p *process) error {
+	need := needInbox
+	if c.Ask {
+		need |= needModel
+	}
+	cfg, err := readConfig(ctx, p.environ, need)
+	src, srcErr := configured(cfg)
+	gen, genErr := loaded{}, srcErr
+	if srcErr == nil {
+		gen, genErr = src.load(cfg)
+	}
+	if err := joinConfig(err, genErr); err != nil {
+		return err
+	}
+	w, err := wire(ctx, cfg, gen, p, wiring{})
+	if err != nil {
+		return err
+	}
+	defer w.close()
+	b, err := w.newBot(nil)
+	if err != nil {
+		return err
+	}
+	return b.Explain(ctx, c.Thread, c.Ask, p.stdout)
+}

@@ -1,0 +1,131 @@
+// Command inboxbot answers X direct messages for a team, through the Inbox API
+// and any OpenAI-compatible model, and hands to a person what a person should
+// answer.
+//
+// Start reading at run in this file for the command line, at wire in wire.go for
+// how the parts come together, and at package bot for what the bot does.
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"runtime"
+	"runtime/debug"
+	"syscall"
+
+	"github.com/alecthomas/kong"
+)
+
+// version is set by the linker.
+var version = "dev"
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	code := run(ctx, os.Args[1:], os.Environ(), os.Stdout, os.Stderr)
+	stop()
+	os.Exit(code)
+}
+
+// Exit statuses, a contract with scripts.
+const (
+	exitDone   = 0
+	exitFailed = 1
+	exitUsage  = 2 // the command line or the configuration is wrong
+)
+
+// cli is the command line.
+type cli struct {
+	Run         runCmd         `cmd:"" help:"Run the bot: answer or hand over every thread that waits."`
+	Demo        demoCmd        `cmd:"" help:"The same bot with everything embedded. Needs no account, key or network."`
+	Check       checkCmd       `cmd:"" help:"Read rules and prompts and print every problem."`
+	Explain     explainCmd     `cmd:"" help:"Show how one thread would be handled. Nothing is sent."`
+	Sim         simCmd         `cmd:"" help:"Serve the simulated Inbox API alone."`
+	Version     versionCmd     `cmd:"" help:"Print version, commit and Go version."`
+	Healthcheck healthcheckCmd `cmd:"" hidden:"" help:"Ask a running bot on this machine whether it is alive."`
+}
+
+// process is what a command may touch of the outside.
+type process struct {
+	environ []string
+	stdout  io.Writer
+	stderr  io.Writer
+}
+
+// run is the program with everything handed in; it returns the exit status.
+func run(ctx context.Context, args, environ []string, stdout, stderr io.Writer) int {
+	var c cli
+	exited := -1
+	parser, err := kong.New(&c,
+		kong.Name("inboxbot"),
+		kong.Description("Answers X direct messages for a team and hands to a person what a person should answer."),
+		kong.Writers(stdout, stderr),
+		kong.Exit(func(code int) { exited = code }),
+		kong.UsageOnError(),
+		kong.BindTo(ctx, (*context.Context)(nil)),
+		kong.Bind(&process{environ, stdout, stderr}),
+	)
+	if err != nil {
+		fmt.Fprintln(stderr, "inboxbot:", err) // unreachable: the command line's own definition
+		return exitFailed
+	}
+	if len(args) == 0 {
+		args = []string{"--help"}
+	}
+	parsed, err := parser.Parse(args)
+	if exited >= 0 {
+		return exited
+	}
+	if err == nil {
+		err = parsed.Run()
+	}
+	return status(err, stderr)
+}
+
+// status prints an error and turns it into an exit status.
+func status(err error, stderr io.Writer) int {
+	var usage *kong.ParseError
+	var config *configError
+	switch {
+	case err == nil:
+		return exitDone
+	case errors.As(err, &usage):
+		fmt.Fprintf(stderr, "inboxbot: %v\nRun inboxbot --help for the commands.\n", err)
+		return exitUsage
+	case errors.As(err, &config):
+		fmt.Fprintln(stderr, config)
+		return exitUsage
+	}
+	fmt.Fprintln(stderr, "inboxbot:", err)
+	return exitFailed
+}
+
+type versionCmd struct{}
+
+// Run prints the version.
+func (versionCmd) Run(p *process) error {
+	commit := "unknown"
+	if info, ok := debug.ReadBuildInfo(); ok {
+		for _, s := range info.Settings {
+			if s.Key == "vcs.revision" {
+				commit = s.Value
+			}
+		}
+	}
+	_, err := fmt.Fprintf(p.stdout, "inboxbot %s\ncommit %s\n%s %s/%s\n", version, commit, runtime.Version(), runtime.GOOS, runtime.GOARCH)
+	return err
+}
+
+type healthcheckCmd struct{}
+
+// Run exits 0 when the bot that listens on BOT_HTTP_ADDR is alive.
+func (healthcheckCmd) Run(ctx context.Context, p *process) error {
+	cfg, err := readConfig(ctx, p.environ, 0)
+	if err != nil {
+		return err
+	}
+	return healthcheck(ctx, cfg.HTTPAddr)
+}

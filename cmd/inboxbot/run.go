@@ -1,0 +1,92 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"inboxbot/bot"
+)
+
+type runCmd struct {
+	Once  bool `help:"Make one sweep, bring every candidate to its outcome, and exit."`
+	Fresh bool `help:"This Redis has never served this team: skip the quarantine that covers sends of an earlier life."`
+}
+
+// Run is the bot.
+func (c *runCmd) Run(ctx context.Context, p *process) error {
+	cfg, err := readConfig(ctx, p.environ, needInbox)
+	src, srcErr := configured(cfg)
+	gen, genErr := loaded{}, srcErr
+	if srcErr == nil {
+		gen, genErr = src.load(cfg)
+	}
+	if genErr == nil && gen.canReply {
+		err = joinConfig(err, cfg.lacks(needModel))
+	}
+	if err := joinConfig(err, genErr); err != nil {
+		return err
+	}
+	w, err := wire(ctx, cfg, gen, p, wiring{fresh: c.Fresh})
+	if err != nil {
+		return err
+	}
+	defer w.close()
+	var handled func(bot.Handled)
+	if !cfg.Live() {
+		handled = newPrinter(p.stdout).dryRun
+	}
+	b, err := w.newBot(handled)
+	if err != nil {
+		return err
+	}
+	w.log.Info("started", "version", version, "team", w.team.ID, "mode", cfg.Mode, "generation", gen.Hash,
+		"redis", cfg.RedisURL.Set(), "model", cfg.OpenAIModel)
+	if c.Once {
+		return b.Once(ctx)
+	}
+	return serve(ctx, cfg, w, b)
+}
+
+// serve runs the bot and its HTTP side until ctx ends, and then for as long as
+// what was begun needs, at most BOT_SHUTDOWN_TIMEOUT.
+func serve(ctx context.Context, cfg Config, w *parts, b *bot.Bot) error {
+	group, ctx := errgroup.WithContext(ctx)
+	group.Go(func() error { return b.Run(ctx) })
+	if cfg.HTTPAddr != "" {
+		group.Go(func() error { return serveHTTP(ctx, cfg.HTTPAddr, handler(w.reg, b.Ready)) })
+	}
+	done := make(chan error, 1)
+	go func() { done <- group.Wait() }()
+	select {
+	case err := <-done:
+		return err
+	case <-ctx.Done():
+	}
+	w.log.Info("stopping: finishing what is begun", "timeout", cfg.ShutdownTimeout.String())
+	select {
+	case err := <-done:
+		return err
+	case <-time.After(cfg.ShutdownTimeout):
+		return fmt.Errorf("not finished within BOT_SHUTDOWN_TIMEOUT (%s): what was begun is looked up at the next start", cfg.ShutdownTimeout)
+	}
+}
+
+// joinConfig makes one list of two errors' problems.
+func joinConfig(errs ...error) error {
+	var problems []string
+	for _, err := range errs {
+		var config *configError
+		switch {
+		case err == nil:
+		case errors.As(err, &config):
+			problems = append(problems, config.problems...)
+		default:
+			problems = append(problems, err.Error())
+		}
+	}
+	return newConfigError(problems)
+}

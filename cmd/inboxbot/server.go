@@ -1,0 +1,82 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"strconv"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+
+	"inboxbot/inboxapi"
+)
+
+// handler serves /healthz, which says that the process lives, /readyz, which
+// says whether it does its work and, if not, why, and /metrics.
+func handler(reg prometheus.Gatherer, ready func() error) http.Handler {
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) {
+		fmt.Fprintln(w, "alive")
+	})
+	mux.HandleFunc("GET /readyz", func(w http.ResponseWriter, _ *http.Request) {
+		if err := ready(); err != nil {
+			http.Error(w, err.Error(), http.StatusServiceUnavailable)
+			return
+		}
+		fmt.Fprintln(w, "ready")
+	})
+	mux.Handle("GET /metrics", promhttp.HandlerFor(reg, promhttp.HandlerOpts{}))
+	return mux
+}
+
+// serveHTTP serves h on addr until ctx ends.
+func serveHTTP(ctx context.Context, addr string, h http.Handler) error {
+	var lc net.ListenConfig
+	l, err := lc.Listen(ctx, "tcp", addr)
+	if err != nil {
+		return fmt.Errorf("BOT_HTTP_ADDR: %w", err)
+	}
+	srv := &http.Server{Handler: h, ReadHeaderTimeout: 5 * time.Second, BaseContext: func(net.Listener) context.Context { return ctx }}
+	stop := context.AfterFunc(ctx, func() {
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Second)
+		defer cancel()
+		_ = srv.Shutdown(ctx) // what is left is closed with the process
+	})
+	defer stop()
+	if err := srv.Serve(l); !errors.Is(err, http.ErrServerClosed) {
+		return fmt.Errorf("serve: %w", err)
+	}
+	return nil
+}
+
+// apiMetrics counts requests to the Inbox API.
+type apiMetrics struct {
+	requests  *prometheus.CounterVec
+	seconds   prometheus.Histogram
+	remaining prometheus.Gauge
+}
+
+func newAPIMetrics(reg prometheus.Registerer) *apiMetrics {
+	m := &apiMetrics{
+		requests: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "inboxbot_api_requests_total", Help: "Requests to the Inbox API, by operation and status (0: no answer).",
+		}, []string{"operation", "status"}),
+		seconds: prometheus.NewHistogram(prometheus.HistogramOpts{
+			Name: "inboxbot_api_seconds", Help: "Time of a request to the Inbox API.", Buckets: prometheus.DefBuckets,
+		}),
+		remaining: prometheus.NewGauge(prometheus.GaugeOpts{
+			Name: "inboxbot_api_remaining", Help: "Requests left in the window that the last answer told of.",
+		}),
+	}
+	reg.MustRegister(m.requests, m.seconds, m.remaining)
+	return m
+}
+
+func (m *apiMetrics) observe(o inboxapi.Observation) {
+	m.requests.WithLabelValues(o.Operation, strconv.Itoa(o.Status)).Inc()
+	m.seconds.Observe(o.Duration.Seconds())
+}

@@ -1,0 +1,49 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"time"
+
+	"inboxbot/bot"
+	"inboxbot/inboxapi/inboxapitest"
+)
+
+type simCmd struct {
+	Addr  string `default:"127.0.0.1:8089" help:"Address to listen on."`
+	Token string `help:"The only token it accepts. Empty: any."`
+	Empty bool   `help:"Start without the demo's conversations."`
+}
+
+// Run serves the simulated Inbox API, with the demo's conversations in it, until
+// it is told to stop. It is for trying clients and configurations, not for
+// keeping anything: all of it is in memory.
+func (c *simCmd) Run(ctx context.Context, p *process) error {
+	sim := inboxapitest.New(inboxapitest.Options{Token: c.Token, Seed: 1})
+	defer sim.Close()
+	if !c.Empty {
+		openShop(sim, time.Now())
+	}
+	var lc net.ListenConfig
+	l, err := lc.Listen(ctx, "tcp", c.Addr)
+	if err != nil {
+		return fmt.Errorf("sim: %w", err)
+	}
+	fmt.Fprintf(p.stdout, "INBOX_API_BASE_URL=http://%s/api/v1\n", l.Addr())
+	srv := &http.Server{Handler: sim, ReadHeaderTimeout: 5 * time.Second}
+	stop := context.AfterFunc(ctx, func() { _ = srv.Close() })
+	defer stop()
+	if err := srv.Serve(l); !errors.Is(err, http.ErrServerClosed) {
+		return fmt.Errorf("sim: %w", err)
+	}
+	return nil
+}
+
+func encodeDecision(d bot.Decision) (string, error) {
+	text, err := json.Marshal(d)
+	return string(text), err
+}

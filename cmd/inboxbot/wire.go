@@ -1,0 +1,230 @@
+package main
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"log/slog"
+	"net"
+	"os"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"inboxbot/bot"
+	"inboxbot/bot/openaichat"
+	"inboxbot/bot/redisstore"
+	"inboxbot/inboxapi"
+	"inboxbot/prompts"
+	"inboxbot/rules"
+)
+
+// source is where rules and prompts come from.
+type source struct {
+	rulesName, promptsName string
+	rules                  []byte
+	prompts                fs.FS
+}
+
+// configured reads the files the configuration names, or takes the built-in ones.
+func configured(cfg Config) (source, error) {
+	s := source{rulesName: "built-in rules.yaml", promptsName: "built-in prompts", rules: rules.Default(), prompts: prompts.Default()}
+	if cfg.RulesFile != "" {
+		text, err := os.ReadFile(cfg.RulesFile)
+		if err != nil {
+			return s, fmt.Errorf("BOT_RULES: %w", err)
+		}
+		s.rulesName, s.rules = cfg.RulesFile, text
+	}
+	if cfg.PromptsDir != "" {
+		s.promptsName, s.prompts = cfg.PromptsDir, os.DirFS(cfg.PromptsDir)
+	}
+	return s, nil
+}
+
+// loaded is a generation and what the wiring needs to know of it.
+type loaded struct {
+	bot.Generation
+	canReply bool
+}
+
+// load reads rules and prompts as one generation. Its error is a *configError
+// with every problem of both.
+func (s source) load(cfg Config) (loaded, error) {
+	var problems []string
+	templates, err := prompts.Load(s.prompts, s.promptsName, prompts.Options{Timezone: cfg.Location()})
+	if err != nil {
+		problems = append(problems, err.Error())
+	}
+	known := func(string) bool { return true }
+	if templates != nil && err == nil {
+		known = templates.Has
+	}
+	set, err := rules.Load(s.rulesName, s.rules, rules.Options{
+		Timezone: cfg.Location(), HandoffTag: cfg.HandoffTag, Prompts: known,
+	})
+	if err != nil {
+		problems = append(problems, err.Error())
+	}
+	if len(problems) > 0 {
+		return loaded{}, newConfigError(problems)
+	}
+	sum := sha256.Sum256([]byte(set.Hash() + "\n" + templates.Hash()))
+	return loaded{
+		Generation: bot.Generation{
+			Hash: hex.EncodeToString(sum[:6]), Guards: set, Prompter: templates, HandoffTags: set.HandoffTags(),
+		},
+		canReply: set.CanReply(),
+	}, nil
+}
+
+// newLogger logs to stderr, so that stdout stays for people.
+func newLogger(cfg Config, stderr io.Writer) *slog.Logger {
+	o := &slog.HandlerOptions{Level: cfg.LogLevel}
+	if cfg.LogFormat == "text" {
+		return slog.New(slog.NewTextHandler(stderr, o))
+	}
+	return slog.New(slog.NewJSONHandler(stderr, o))
+}
+
+// botConfig is what the environment says in the bot's own terms. Where the bot's
+// zero value means a default, a zero of the operator's is said as "none".
+func (c Config) botConfig() bot.Config {
+	none := func(d time.Duration) time.Duration {
+		if d == 0 {
+			return -1
+		}
+		return d
+	}
+	return bot.Config{
+		Live: c.Live(), Every: c.PollInterval, Concurrency: c.Concurrency,
+		ModelTimeout: c.ModelTimeout, ModelPatience: c.ModelPatience,
+		Settle: none(c.Settle), SettleMax: none(c.SettleMax), TakeoverPause: none(c.TakeoverPause), MaxAge: c.MaxAge,
+		AnswerRequests: c.AnswerRequests, MaxReplies: c.MaxReplies, HandoffTag: c.HandoffTag,
+		QuotaShare: c.QuotaShare,
+	}
+}
+
+// parts is everything a command wires together.
+type parts struct {
+	cfg    Config
+	log    *slog.Logger
+	reg    *prometheus.Registry
+	client *inboxapi.Client
+	team   inboxapi.Team
+	store  *redisstore.Store
+	gen    loaded
+	model  bot.Model
+	close  func()
+}
+
+// wiring is what differs between commands.
+type wiring struct {
+	fresh bool     // the store has never served this team
+	dial  dialFunc // to the Inbox API, nil: the network
+}
+
+type dialFunc = func(ctx context.Context, network, addr string) (net.Conn, error)
+
+// wire connects to Inbox, the store and the model as cfg says.
+func wire(ctx context.Context, cfg Config, gen loaded, p *process, o wiring) (*parts, error) {
+	w := &parts{cfg: cfg, gen: gen, log: newLogger(cfg, p.stderr), reg: prometheus.NewRegistry(), close: func() {}}
+	for _, warning := range cfg.Warnings() {
+		w.log.Warn(warning)
+	}
+	var err error
+	counted := newAPIMetrics(w.reg)
+	w.client, err = inboxapi.New(inboxapi.Options{
+		BaseURL: cfg.InboxBaseURL, Token: cfg.InboxToken.Reveal(), UserAgent: "inboxbot/" + version, Observe: counted.observe, Dial: o.dial,
+	})
+	if err != nil {
+		return nil, fmt.Errorf("inbox: %w", err)
+	}
+	if w.team, err = teamOf(ctx, w.client, w.log); err != nil {
+		return nil, err
+	}
+	if err := w.openStore(ctx, o.fresh); err != nil {
+		return nil, err
+	}
+	if cfg.OpenAIModel != "" {
+		w.model, err = openaichat.New(openaichat.Options{
+			BaseURL: cfg.OpenAIBaseURL, APIKey: cfg.OpenAIKey.Reveal(), Model: cfg.OpenAIModel,
+			Format: cfg.ResponseFormat, Timeout: cfg.ModelTimeout,
+		})
+		if err != nil {
+			return nil, fmt.Errorf("model: %w", err)
+		}
+	}
+	return w, nil
+}
+
+// teamOf asks whose token it is, patiently: a bot that starts while Inbox is
+// down waits for it. A refused token will not get better by waiting.
+func teamOf(ctx context.Context, client *inboxapi.Client, log *slog.Logger) (inboxapi.Team, error) {
+	for pause := time.Second; ; pause = min(time.Minute, 2*pause) {
+		team, err := client.Team(ctx)
+		switch {
+		case err == nil:
+			return *team, nil
+		case errors.Is(err, inboxapi.ErrUnauthorized), errors.Is(err, inboxapi.ErrForbidden):
+			return inboxapi.Team{}, newConfigError([]string{"INBOX_API_TOKEN: Inbox refuses it: " + err.Error()})
+		case errors.Is(err, inboxapi.ErrMalformed), errors.Is(err, inboxapi.ErrNotFound):
+			return inboxapi.Team{}, newConfigError([]string{"INBOX_API_BASE_URL: this is not the Inbox API: " + err.Error()})
+		}
+		log.Error("inbox cannot be reached, trying again", "err", err, "in", pause.String())
+		select {
+		case <-ctx.Done():
+			return inboxapi.Team{}, ctx.Err()
+		case <-time.After(pause):
+		}
+	}
+}
+
+// openStore opens Redis, or the embedded store. A dry run keeps its records
+// apart, so that going live finds none of its would-be replies.
+func (w *parts) openStore(ctx context.Context, fresh bool) error {
+	o := redisstore.Options{
+		URL: w.cfg.RedisURL.Reveal(), Team: w.team.ID, Lease: w.cfg.Lease(), Fresh: fresh || !w.cfg.Live(), Logger: w.log,
+	}
+	if !w.cfg.Live() {
+		o.Namespace = "dry"
+	}
+	var err error
+	if w.cfg.RedisURL.Set() {
+		w.store, err = redisstore.Open(ctx, o)
+		if err != nil {
+			return fmt.Errorf("REDIS_URL: %w", err)
+		}
+		for _, warning := range w.store.Warnings(ctx) {
+			w.log.Warn("redis: " + warning)
+		}
+		return nil
+	}
+	w.log.Warn("REDIS_URL is empty: the store is embedded and in memory. What was sent is forgotten at exit; run one process only.")
+	w.store, w.close, err = redisstore.Embedded(ctx, o)
+	return err
+}
+
+// newBot builds the bot of these parts.
+func (w *parts) newBot(handled func(bot.Handled)) (*bot.Bot, error) {
+	deps := bot.Deps{
+		Inbox: w.client, Claims: w.store, Ledger: w.store, Model: w.model,
+		Generation: func() bot.Generation { return w.gen.Generation },
+		Team:       w.team, Logger: w.log, Metrics: bot.NewMetrics(w.reg),
+		Leader: w.store, Switch: pauseSwitch{w.store},
+		Handled: handled, Now: w.client.Now,
+	}
+	return bot.New(deps, w.cfg.botConfig())
+}
+
+// pauseSwitch is the store's pause as the bot asks for it.
+type pauseSwitch struct{ store *redisstore.Store }
+
+// Paused implements bot.Switch.
+func (s pauseSwitch) Paused(ctx context.Context) (string, time.Time, bool, error) {
+	return s.store.Paused(ctx)
+}

@@ -1,0 +1,285 @@
+package rules
+
+import (
+	"math"
+	"strings"
+	"time"
+
+	"inboxbot/bot"
+	"inboxbot/inboxapi"
+)
+
+// Env holds the names a guard may use. They are our contract with rule authors:
+// a name may be added, never renamed. Expressions are checked against these
+// types when a rule file is loaded.
+//
+// Names that a row of the thread list answers cost no request: now, thread,
+// prospect, account, tagged, open, repliesToday, and text and at of last. The
+// others need the thread's messages, which are fetched when the first guard that
+// uses one is reached.
+type Env struct {
+	// When the conversation was read, on the API's clock, in the bot's time zone.
+	Now time.Time `expr:"now"`
+	// The direct message thread.
+	Thread Thread `expr:"thread"`
+	// The other party, and what the team keeps about it.
+	Prospect Prospect `expr:"prospect"`
+	// The X account of ours that the thread belongs to.
+	Account Account `expr:"account"`
+	// The newest message of the prospect. When there is none, its text is "".
+	Last Message `expr:"last"`
+	// How long the prospect's oldest unanswered message has waited, 0 when none does.
+	Waiting time.Duration `expr:"waiting"`
+	// How many messages of the prospect wait for an answer.
+	Unanswered int `expr:"unanswered"`
+	// How many messages the prospect wrote, among those that were read.
+	Inbound int `expr:"inbound"`
+	// How many messages our side wrote, people and bots, among those that were read.
+	Outbound int `expr:"outbound"`
+	// How many of those were this bot's.
+	Replies int `expr:"replies"`
+	// How many messages this bot sent into the thread in the last 24 hours.
+	RepliesToday int `expr:"repliesToday"`
+	// The texts of the messages that wait for an answer, oldest first.
+	Texts []string `expr:"texts"`
+	// How long ago a person on our side last wrote; 100 years if never.
+	HumanAgo time.Duration `expr:"humanAgo"`
+	// Whether the prospect has any of the named tags, in upper or lower case.
+	Tagged func(names ...string) bool `expr:"tagged"`
+	// Whether the named hours of the rule file are open now.
+	Open func(hours string) bool `expr:"open"`
+}
+
+// CheckEnv holds the names a check may use: those of a guard, and the draft.
+type CheckEnv struct {
+	Env `expr:"-"`
+	// What the model answered.
+	Draft Draft `expr:"draft"`
+}
+
+// Thread is the direct message thread as expressions see it.
+type Thread struct {
+	// Its ID in Inbox.
+	ID string `expr:"id"`
+	// Whether a member of the team is assigned.
+	Assigned bool `expr:"assigned"`
+	// The assigned member's email, "" if none or unknown.
+	Assignee string `expr:"assignee"`
+	// Whether it is a message request of somebody unknown.
+	Request bool `expr:"request"`
+	// Whether older messages are still being imported.
+	Syncing bool `expr:"syncing"`
+	// Whether it is an encrypted X Chat.
+	Encrypted bool `expr:"encrypted"`
+	// When it was created in Inbox.
+	CreatedAt time.Time `expr:"createdAt"`
+}
+
+// Prospect is the other party as expressions see it. What X or the team did not
+// say is "" or 0.
+type Prospect struct {
+	// The name on X, without @.
+	Username string `expr:"username"`
+	// The display name.
+	Name string `expr:"name"`
+	// The profile's description.
+	Bio string `expr:"bio"`
+	// The place the profile names.
+	Location string `expr:"location"`
+	// The profile's link.
+	Website string `expr:"website"`
+	// How many accounts follow it.
+	Followers int `expr:"followers"`
+	// How many accounts it follows.
+	Following int `expr:"following"`
+	// Whether X has verified it in any way: a person, a business or a government.
+	Verified bool `expr:"verified"`
+	// Whether its posts are protected.
+	Protected bool `expr:"protected"`
+	// The names of its tags.
+	Tags []string `expr:"tags"`
+	// The name of its status, the stage of the pipeline.
+	Status string `expr:"status"`
+	// What the team thinks it is worth, in the team's currency.
+	Valuation float64 `expr:"valuation"`
+	// The team's notes.
+	Notes string `expr:"notes"`
+}
+
+// Account is an X account of ours as expressions see it.
+type Account struct {
+	// The name on X, without @.
+	Username string `expr:"username"`
+	// The display name.
+	Name string `expr:"name"`
+	// Whether Inbox is connected to it: neither signed out nor paused.
+	Online bool `expr:"online"`
+}
+
+// Message is a message of the prospect as expressions see it.
+type Message struct {
+	// What it says; "" when it holds only media.
+	Text string `expr:"text"`
+	// When it was written.
+	At time.Time `expr:"at"`
+	// The kinds of what came with the text, such as "image".
+	Media []string `expr:"media"`
+	// Whether the prospect changed it after sending.
+	Edited bool `expr:"edited"`
+}
+
+// Draft is the model's decision as expressions see it.
+type Draft struct {
+	// What would be sent.
+	Text string `expr:"text"`
+	// How sure the model is, from 0 to 1.
+	Confidence float64 `expr:"confidence"`
+	// What the model would do: reply, handoff or skip.
+	Action string `expr:"action"`
+	// Why, one line for the team.
+	Reason string `expr:"reason"`
+}
+
+// env returns what the expressions of s see of c.
+func (s *Set) env(c *bot.Conversation) Env {
+	now := c.Now.In(s.zone)
+	unanswered := c.Unanswered()
+	e := Env{
+		Now:          now,
+		Thread:       s.thread(c),
+		Prospect:     prospect(c),
+		Account:      Account{c.Account.Username, c.Account.Name, c.Account.Status == inboxapi.AccountActive},
+		Waiting:      c.Waiting(),
+		Unanswered:   len(unanswered),
+		Inbound:      c.Count(func(t bot.Turn) bool { return t.Side == bot.SideProspect }),
+		Outbound:     c.Count(func(t bot.Turn) bool { return t.Side == bot.SideOurs }),
+		Replies:      c.Count(func(t bot.Turn) bool { return t.Writer == bot.WriterBot }),
+		RepliesToday: c.RepliesToday(),
+		Texts:        make([]string, len(unanswered)),
+		HumanAgo:     c.HumanAgo(),
+		Tagged:       func(names ...string) bool { return tagged(c.Tags, names) },
+		Open:         func(name string) bool { return s.hours[name].open(now) },
+	}
+	for i, t := range unanswered {
+		e.Texts[i] = t.Text
+	}
+	if t, ok := c.Last(); ok {
+		e.Last = Message{t.Text, t.At.In(s.zone), t.Media, t.Edited}
+	}
+	return e
+}
+
+func (s *Set) thread(c *bot.Conversation) Thread {
+	t := &c.Thread
+	return Thread{
+		ID:        t.ID,
+		Assigned:  t.AssigneeID != nil,
+		Assignee:  c.Assignee,
+		Request:   t.IsRequest,
+		Syncing:   t.IsSyncing,
+		Encrypted: t.Variant == inboxapi.VariantXChat,
+		CreatedAt: t.CreatedAt.In(s.zone),
+	}
+}
+
+func prospect(c *bot.Conversation) Prospect {
+	p := &c.Thread.Prospect
+	out := Prospect{
+		Username:  p.Username,
+		Name:      p.DisplayName,
+		Bio:       text(p.Bio),
+		Location:  text(p.Location),
+		Website:   text(p.WebsiteURL),
+		Followers: count(p.FollowerCount),
+		Following: count(p.FollowingCount),
+		Verified:  p.Verified != "" && p.Verified != "none",
+		Protected: p.IsProtected,
+		Tags:      c.Tags,
+		Status:    c.Status,
+		Notes:     text(p.Context.Notes),
+	}
+	if p.Context.Valuation != nil {
+		out.Valuation = *p.Context.Valuation
+	}
+	return out
+}
+
+func text(s *string) string {
+	if s == nil {
+		return ""
+	}
+	return *s
+}
+
+// count reads a JSON number as a count; the API declares counts as numbers, not
+// integers, and a conversion out of range would be anything.
+func count(n float64) int {
+	if !(n > 0) { // also NaN
+		return 0
+	}
+	return int(min(n, math.MaxInt32))
+}
+
+func tagged(tags, names []string) bool {
+	for _, tag := range tags {
+		for _, name := range names {
+			if strings.EqualFold(strings.TrimSpace(tag), strings.TrimSpace(name)) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// The most that one expression may have to read. A direct message has at most
+// 10,000 characters (X's limit), so these are met by what is not a message:
+// then the guard fails, and a person looks at it.
+const (
+	maxText  = 64 << 10 // bytes: one text, or all texts of a list together
+	maxItems = 200      // of a list
+)
+
+// overlong returns which parts of e are larger than an expression may have to read.
+func overlong(e *CheckEnv) reads {
+	p := &e.Prospect
+	profile := append([]string{
+		p.Username, p.Name, p.Bio, p.Location, p.Website, p.Status,
+		e.Thread.ID, e.Thread.Assignee, e.Account.Username, e.Account.Name,
+	}, p.Tags...)
+	var over reads
+	for part, tooLong := range map[reads]bool{
+		readsLast:    len(e.Last.Text) > maxText || oversize(e.Last.Media),
+		readsTexts:   oversize(e.Texts),
+		readsNotes:   len(p.Notes) > maxText,
+		readsProfile: oversize(profile),
+		readsDraft:   len(e.Draft.Text)+len(e.Draft.Reason)+len(e.Draft.Action) > maxText,
+	} {
+		if tooLong {
+			over |= part
+		}
+	}
+	return over
+}
+
+func oversize(list []string) bool {
+	total := 0
+	for _, s := range list {
+		total += len(s)
+	}
+	return total > maxText || len(list) > maxItems
+}
+
+// String names the first part in r.
+func (r reads) String() string {
+	switch {
+	case r&readsLast != 0:
+		return "the last message"
+	case r&readsTexts != 0:
+		return "the unanswered messages"
+	case r&readsNotes != 0:
+		return "the team's notes"
+	case r&readsProfile != 0:
+		return "the profile"
+	}
+	return "the draft"
+}
