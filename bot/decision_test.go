@@ -143,6 +143,8 @@ func FuzzParseDecision(f *testing.F) {
 				t.Fatalf("reply %q says nothing", d.Reply)
 			}
 		case Handoff, Skip:
+		case Wait:
+			fallthrough
 		default:
 			t.Fatalf("action %q", d.Action)
 		}

@@ -730,9 +730,9 @@ func (m *machine) reconcile(w *world, i, view uint8) bool {
 	}
 	var found, others bool
 	for _, x := range after {
-		same := x == replyTo(a.mid) || m.sameText && (x == reply1 || x == reply2)
+		same := x == replyTo(a.mid) || m.sameText && x == reply1 && !a.rec.own
 		found = found || same
-		others = others || !inbound(x) && !same
+		others = others || !inbound(x) && !same && !(x == reply1 && a.rec.own)
 	}
 	quiet := a.rec.age >= m.patience()
 	a.at = done // and reconciled again when it is due
@@ -991,15 +991,16 @@ func (m *machine) forgetWhatCannotMatter(w *world) {
 // canonical is w or its mirror image with the workers' places changed, whichever
 // comes first: the workers are alike.
 func (w *world) canonical() world {
-	if w.workers[0].compare(w.workers[1]) <= 0 {
-		return *w
-	}
 	c := *w
 	c.workers[0], c.workers[1] = c.workers[1], c.workers[0]
 	for _, who := range []*uint8{&c.holder, &c.rec.token, &c.replica.token} {
-		if *who < 2 {
+		if *who < nobody {
 			*who = 1 - *who
 		}
+	}
+	if cmp.Or(w.workers[0].compare(w.workers[1]), cmp.Compare(w.holder, c.holder),
+		cmp.Compare(w.rec.token, c.rec.token), cmp.Compare(w.replica.token, c.replica.token)) <= 0 {
+		return *w
 	}
 	return c
 }

@@ -116,6 +116,7 @@ type RateLimit struct {
 type Client struct {
 	opts   Options
 	base   string          // without a trailing slash
+	token  func() string   // a function, so that printing a Client does not print it
 	reads  *http.Transport // everything but messages
 	sends  *http.Transport // messages, behind the fence
 	offset atomic.Int64    // nanoseconds the API's clock is ahead of ours

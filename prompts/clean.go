@@ -105,8 +105,9 @@ var noTags = strings.NewReplacer(
 )
 
 var (
-	// imitation opens what looks like a marker of ours (see transcript.go).
-	imitation = regexp.MustCompile(`(?i)[\[［【⟦〔]([ \t]*(?:media[ \t]*:|cut\b|empty message|we wrote first|\d*[ \t]*earlier messages?\b))`)
+	// imitation is what looks like a marker of ours (see transcript.go), or the
+	// beginning of one.
+	imitation = regexp.MustCompile(`(?i)[\[［【⟦〔]([ \t]*(?:media[ \t]*:|cut\b|empty message|we wrote first|\d*[ \t]*earlier messages?\b)[^\[［【⟦〔\]］】⟧〕\n]*)[\]］】⟧〕]?`)
 	// special is what chat templates of local models set between turns, and
 	// our own fence. A server that tokenizes it as such would let the prospect
 	// speak for the system.
@@ -122,5 +123,5 @@ func defuse(s string) string {
 		return s
 	}
 	s = special.ReplaceAllStringFunc(s, noBrackets.Replace)
-	return imitation.ReplaceAllString(s, "($1")
+	return imitation.ReplaceAllString(s, "($1)")
 }

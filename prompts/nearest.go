@@ -11,7 +11,8 @@ import (
 // didYouMean is a hint at the known name nearest to name, or, when none is
 // near, at all of them if they are few. It goes at the end of a message.
 func didYouMean(name string, known iter.Seq[string]) string {
-	best, least := "", 1+max(2, len(name)/3)
+	// One letter in three may be wrong; of a short name, less than half.
+	best, least := "", 1+min(len(name)/2, max(2, len(name)/3))
 	var all []string
 	for k := range known {
 		all = append(all, k)

@@ -125,6 +125,13 @@ type loop struct {
 	item  extent // of #
 }
 
+// local is a value that let named.
+type local struct {
+	extent extent
+	depth  int  // in how many loops it was named
+	loop   loop // over it, if it is a list
+}
+
 // inspector walks a checked syntax tree once.
 type inspector struct {
 	hours    []string
@@ -134,14 +141,13 @@ type inspector struct {
 	reads    reads
 	passes   int
 	loops    []loop
-	locals   map[string]extent // by let
-	localsIn map[string]int    // in how many loops each was declared
+	locals   map[string]local // by let
 }
 
 // inspect returns what the tree reads, and every construct that guards may not
 // use. The tree's types may be incomplete, where the checker found an error.
 func inspect(root ast.Node, hours []string) *inspector {
-	in := &inspector{hours: hours, locals: map[string]extent{}, localsIn: map[string]int{}}
+	in := &inspector{hours: hours, locals: map[string]local{}}
 	in.walk(root)
 	if in.passes > maxPasses {
 		in.refuse(root, "split it over several guards, or look for fewer words",
@@ -189,7 +195,7 @@ func (in *inspector) walk(n ast.Node) {
 		in.walkAll(n.Cond, n.Exp1, n.Exp2)
 	case *ast.VariableDeclaratorNode:
 		in.walk(n.Value)
-		in.locals[n.Name], in.localsIn[n.Name] = in.extent(n.Value), len(in.loops)
+		in.locals[n.Name] = local{in.extent(n.Value), len(in.loops), in.over(n.Value)}
 		in.walk(n.Expr)
 	case *ast.SequenceNode:
 		in.walkAll(n.Nodes...)
@@ -371,8 +377,13 @@ func (in *inspector) loop(n *ast.BuiltinNode) {
 
 // over describes a loop over list.
 func (in *inspector) over(list ast.Node) loop {
-	if a, ok := list.(*ast.ArrayNode); ok {
-		return loop{len(a.Nodes), in.extent(a)}
+	switch list := list.(type) {
+	case *ast.ArrayNode:
+		return loop{len(list.Nodes), in.extent(list)}
+	case *ast.IdentifierNode:
+		if l, ok := in.locals[list.Value]; ok {
+			return l.loop
+		}
 	}
 	return loop{maxItems, item}
 }
@@ -426,11 +437,8 @@ func (in *inspector) extentOf(n ast.Node) extent {
 			return in.loops[len(in.loops)-1].item
 		}
 	case *ast.IdentifierNode:
-		if e, ok := in.locals[n.Value]; ok {
-			if e == item && in.localsIn[n.Value] != len(in.loops) {
-				return full
-			}
-			return e
+		if l, ok := in.locals[n.Value]; ok && (l.extent != item || l.depth == len(in.loops)) {
+			return l.extent
 		}
 	case *ast.ArrayNode:
 		return in.extent(n.Nodes...)

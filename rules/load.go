@@ -274,6 +274,13 @@ const (
 	maxTag    = 255
 )
 
+// reserved are the names of what decides besides the guards of a file: its
+// default, and the bot's own guards. Logs and metrics could not tell them apart.
+var reserved = []string{
+	nobody, "not-our-turn", "unknown-author", "own-account", "request", "syncing", "account-offline", "too-old",
+	"handed-over", "person-took-over", "settling", "cap-reached",
+}
+
 var saneName = regexp.MustCompile(`^[\pL\pN][\pL\pN._-]*$`)
 
 // guardName reads a name that logs and messages can show as it is.
@@ -285,8 +292,8 @@ func (l *loader) guardName(e entry) string {
 		return ""
 	case !saneName.MatchString(name):
 		l.report(at(e.value), "use letters, digits, - and _", "%q is no name for a guard", clip(name))
-	case name == nobody:
-		l.report(at(e.value), "", "%q is what the file's default is called", nobody)
+	case slices.Contains(reserved, name):
+		l.report(at(e.value), "choose another", "the name %q is the bot's own", name)
 	case taken:
 		l.report(at(e.value), fmt.Sprintf("line %d has it already", before.line), "the name %q is taken", name)
 	default:

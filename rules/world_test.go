@@ -60,9 +60,6 @@ func row(c *bot.Conversation) {
 	c.Read = false
 	if n := len(c.Turns); n > 0 {
 		c.Turns = c.Turns[n-1:]
-		if c.Turns[0].Side != bot.SideProspect {
-			c.Turns = nil
-		}
 	}
 }
 

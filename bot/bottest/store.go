@@ -6,6 +6,7 @@ package bottest
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -217,7 +218,7 @@ func (s *Store) Advance(ctx context.Context, l bot.Lease, next bot.Record, again
 	}
 	done, err := m.allowed()
 	if err != nil || done {
-		if err == bot.ErrRecorded { //nolint:errorlint // allowed returns it bare
+		if errors.Is(err, bot.ErrRecorded) {
 			m.note()
 		}
 		return err
@@ -265,7 +266,7 @@ func (m *move) allowed() (done bool, err error) {
 	case bot.StateAnswered:
 		ok = m.free || m.same && (m.promised || state == bot.StateAnswered)
 	case bot.StateRetry:
-		ok = m.same && state == bot.StateIntent && m.rec.Token == m.l.Token
+		ok = m.same && state == bot.StateIntent && m.rec.moved == m.l.Token
 		if ok && !m.live(0) {
 			return false, bot.ErrLeaseLost
 		}
@@ -294,7 +295,7 @@ func (m *move) allowed() (done bool, err error) {
 
 func (m *move) begin() (done bool, err error) {
 	opts := m.s.opts
-	switch mine := m.rec.Token == m.l.Token; {
+	switch mine := m.rec.moved == m.l.Token; {
 	case !m.live(opts.Send + opts.Send/5):
 		return false, bot.ErrLeaseLost
 	case strings.TrimSuffix(m.l.Generation, "/quarantine") != m.s.gen:
@@ -332,22 +333,24 @@ func (m *move) do(again time.Duration) {
 	r.Thread, r.At, r.Token = m.l.Thread, ms(m.now), ""
 	r.MessageAt, r.SeenAt, r.LookedAt = ms(r.MessageAt), ms(r.SeenAt), ms(r.LookedAt)
 	r.Own = m.own()
+	if r.State != bot.StateSent {
+		r.SentID = ""
+	}
 	m.keep(&rec)
 	if r.State != bot.StateIntent {
 		r.Text, r.Base, r.LookedAt = "", "", time.Time{}
-	}
-	if r.State != bot.StateSent && !r.State.Terminal() {
-		r.SentID = ""
 	}
 	if r.State != bot.StateHanding {
 		r.Tag, r.Assign = "", ""
 	}
 	switch r.State {
-	case bot.StateIntent, bot.StateRetry, bot.StateHanding:
+	case bot.StateIntent:
 		r.Token, rec.moved = token, token
+	case bot.StateRetry, bot.StateHanding:
+		rec.moved = token
 	case bot.StateWaiting:
 		if m.same && old.State == bot.StateRetry {
-			r.State, r.Token, rec.moved = bot.StateRetry, old.Token, old.moved
+			r.State, rec.moved = bot.StateRetry, old.moved
 		}
 	}
 	due, open := m.now.Add(again), again > 0 || !r.State.Terminal()

@@ -96,8 +96,7 @@ func content(m openai.ChatCompletionMessage) string {
 	var b strings.Builder
 	b.WriteString(m.Content)
 	for _, part := range m.MultiContent {
-		switch part.Type {
-		case openai.ChatMessagePartTypeText, "output_text", "":
+		if part.Type == openai.ChatMessagePartTypeText || part.Type == "output_text" || part.Type == "" {
 			b.WriteString(part.Text)
 		}
 	}

@@ -64,14 +64,13 @@ func unthink(text string) string {
 // was never closed counts when text begins with it.
 func unfence(text string) (string, bool) {
 	const fence = "```"
-	open, end := strings.Index(text, fence), strings.LastIndex(text, fence)
-	if open < 0 || strings.HasPrefix(text, "{") {
+	before, inner, ok := strings.Cut(text, fence)
+	if !ok || strings.HasPrefix(text, "{") {
 		return "", false
 	}
-	inner := text[open+len(fence):]
-	if end > open {
-		inner = text[open+len(fence) : end]
-	} else if open > 0 {
+	if end := strings.LastIndex(inner, fence); end >= 0 {
+		inner = inner[:end]
+	} else if before != "" {
 		return "", false
 	}
 	if brace := strings.IndexByte(inner, '{'); brace >= 0 && isInfo(inner[:brace]) {

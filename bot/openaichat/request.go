@@ -87,7 +87,7 @@ func (c *Client) request(p bot.Prompt, s shape) (openai.ChatCompletionRequest, *
 	if s.reasons {
 		req.MaxCompletionTokens = s.limit
 	} else {
-		req.MaxTokens, req.Temperature = s.limit, temperature
+		req.MaxTokens, req.Temperature = s.limit, temperature //nolint:staticcheck // deprecated by OpenAI alone: other servers know no other field
 	}
 	return req, nil
 }

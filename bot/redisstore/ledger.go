@@ -10,8 +10,6 @@ import (
 	"time"
 	"unicode/utf8"
 
-	"github.com/redis/go-redis/v9"
-
 	"inboxbot/bot"
 )
 
@@ -77,18 +75,23 @@ func (s *Store) Advance(ctx context.Context, l bot.Lease, next bot.Record, again
 func (s *Store) Records(ctx context.Context, threadIDs []string) (map[string]bot.Record, error) {
 	records := make(map[string]bot.Record, len(threadIDs))
 	for ids := range slices.Chunk(threadIDs, batch) {
-		answers := make([]*redis.MapStringStringCmd, len(ids))
-		_, err := s.rdb.Pipelined(ctx, func(p redis.Pipeliner) error {
-			for i, id := range ids {
-				answers[i] = p.HGetAll(ctx, s.recordKey(id))
-			}
-			return nil
-		})
+		keys := make([]string, len(ids))
+		for i, id := range ids {
+			keys[i] = s.recordKey(id)
+		}
+		// A script and not a pipeline: its answer begins when the question has
+		// been read, which the unbuffered pipe of an embedded store needs.
+		answer, err := s.run(ctx, recordsScript, keys)
 		if err != nil {
 			return nil, fmt.Errorf("redis records: %w", err)
 		}
+		hashes, ok := answer.([]any)
+		if !ok || len(hashes) != len(ids) {
+			return nil, fmt.Errorf("redis records: %w", errAnswer)
+		}
 		for i, id := range ids {
-			records[id] = readRecord(id, answers[i].Val())
+			flat, _ := hashes[i].([]any)
+			records[id] = readRecord(id, fieldsOf(flat))
 		}
 	}
 	return records, nil
@@ -216,6 +219,9 @@ func readRecord(thread string, h map[string]string) bot.Record {
 		Tag:        h[fieldTag],
 		Assign:     h[fieldAssign],
 		Generation: h[fieldRules],
+	}
+	if r.State != bot.StateIntent {
+		r.Token = "" // kept to know repeats by
 	}
 	r.Tries, _ = strconv.Atoi(h[fieldTries])
 	for name, at := range h {

@@ -27,6 +27,9 @@ var releaseLua string
 //go:embed lua/advance.lua
 var advanceLua string
 
+//go:embed lua/records.lua
+var recordsLua string
+
 //go:embed lua/due.lua
 var dueLua string
 
@@ -53,6 +56,7 @@ var (
 	claimScript    = redis.NewScript(recordLua + claimLua)
 	releaseScript  = redis.NewScript(releaseLua)
 	advanceScript  = redis.NewScript(recordLua + advanceLua)
+	recordsScript  = redis.NewScript(recordsLua)
 	dueScript      = redis.NewScript(recordLua + dueLua)
 	postponeScript = redis.NewScript(recordLua + postponeLua)
 	leadScript     = redis.NewScript(leadLua)

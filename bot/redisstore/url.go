@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net"
 	"net/url"
 	"strings"
 	"time"
@@ -52,6 +53,9 @@ func dialOne(raw string, onConnect func(context.Context, *redis.Conn) error) (re
 	o, err := redis.ParseURL(raw)
 	if err != nil {
 		return nil, hidden(err)
+	}
+	if host, _, err := net.SplitHostPort(o.Addr); err == nil && strings.Contains(host, ":") && net.ParseIP(host) == nil {
+		return nil, errURL // a password where the host should be, perhaps
 	}
 	o.OnConnect = onConnect
 	o.MaxRetries, o.DialerRetries, o.ContextTimeoutEnabled = -1, 1, true

@@ -398,6 +398,62 @@ func TestVariablesAreDocumented(t *testing.T) {
 	}
 }
 
+// What we ship for deploying is a configuration the bot takes, and fits it.
+func TestDeployFilesFitTheConfig(t *testing.T) {
+	fly, docker := readFile(t, "../../fly.toml"), readFile(t, "../../Dockerfile")
+
+	env := slices.Clone(enough)
+	_, section, _ := strings.Cut(fly, "[env]\n")
+	section, _, _ = strings.Cut(section, "\n[")
+	for _, m := range regexp.MustCompile(`(?m)^ *([A-Z_]+) = "([^"]*)"`).FindAllStringSubmatch(section, -1) {
+		env = append(env, m[1]+"="+m[2])
+	}
+	if len(env) == len(enough) {
+		t.Fatal("fly.toml sets no variable")
+	}
+	c, err := readConfig(t.Context(), env, needInbox|needModel)
+	if err != nil {
+		t.Fatal("fly.toml:", err)
+	}
+	if c.Live() {
+		t.Error("fly.toml: a first deploy would send messages")
+	}
+
+	kill := regexp.MustCompile(`(?m)^kill_timeout = (\d+)$`).FindStringSubmatch(fly)
+	if kill == nil {
+		t.Fatal("fly.toml has no kill_timeout in seconds")
+	}
+	if d, _ := time.ParseDuration(kill[1] + "s"); d <= c.ShutdownTimeout || d > maxShutdown {
+		t.Errorf("fly.toml: kill_timeout %v, want more than BOT_SHUTDOWN_TIMEOUT (%v) and at most %v", d, c.ShutdownTimeout, maxShutdown)
+	}
+	for _, m := range regexp.MustCompile(`(?m)^ *port = (\d+)$`).FindAllStringSubmatch(fly, -1) {
+		if !strings.HasSuffix(c.HTTPAddr, ":"+m[1]) {
+			t.Errorf("fly.toml: asks port %s, but the bot listens on %s", m[1], c.HTTPAddr)
+		}
+	}
+
+	image := regexp.MustCompile(`(?m)^ENV (.*)$`).FindStringSubmatch(docker)
+	if image == nil {
+		t.Fatal("Dockerfile has no ENV")
+	}
+	c, err = readConfig(t.Context(), append(slices.Clone(enough), strings.Fields(image[1])...), needInbox)
+	if err != nil {
+		t.Fatal("Dockerfile:", err)
+	}
+	if !strings.HasPrefix(c.HTTPAddr, ":") {
+		t.Errorf("Dockerfile: %s cannot be reached from outside the container", c.HTTPAddr)
+	}
+}
+
+func readFile(t *testing.T, path string) string {
+	t.Helper()
+	data, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(data)
+}
+
 var (
 	codeSpan     = regexp.MustCompile("`([^`]+)`")
 	variableName = regexp.MustCompile(`^(BOT|INBOX|OPENAI|REDIS|LOG)_[A-Z_]+$`)

@@ -4,7 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
-	"strings"
+	"time"
 )
 
 // ErrorShape is one of the bodies that errors of the API are known to have.
@@ -43,6 +43,11 @@ var statusCodes = map[int]string{
 	500: "INTERNAL_SERVER_ERROR", 502: "BAD_GATEWAY", 503: "SERVICE_UNAVAILABLE", 504: "GATEWAY_TIMEOUT",
 }
 
+func tooMany(wait time.Duration) *apiError {
+	return statusError(http.StatusTooManyRequests,
+		fmt.Sprintf("Rate limit exceeded. Try again in %d seconds.", wholeSeconds(wait)))
+}
+
 func statusError(status int, message string) *apiError {
 	return &apiError{status, statusCodes[status], message}
 }
@@ -75,7 +80,7 @@ func (e *apiError) in(shape ErrorShape) response {
 func htmlPage(status int) response {
 	text := http.StatusText(status)
 	page := "<!DOCTYPE html>\n<html><head><title>%d %s</title></head><body><h1>%s</h1></body></html>\n"
-	return response{status: status, html: true, body: fmt.Appendf(nil, page, status, text, strings.ToUpper(text))}
+	return response{status: status, html: true, body: fmt.Appendf(nil, page, status, text, text)}
 }
 
 // encode is json.Marshal for values that always encode.

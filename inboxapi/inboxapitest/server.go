@@ -20,7 +20,6 @@ package inboxapitest
 
 import (
 	"math/rand/v2"
-	"net"
 	"net/http"
 	"sync"
 	"time"
@@ -73,7 +72,6 @@ const (
 type Server struct {
 	opts    Options
 	mux     *http.ServeMux
-	routes  map[string]operation // by ServeMux pattern
 	done    chan struct{}        // closed by Close
 	tokenID string               // the user a token belongs to, before there are members
 
@@ -87,6 +85,7 @@ type Server struct {
 	statuses []inboxapi.Status
 	people   map[string]*prospect // by platform ID
 	byExtID  map[string]*prospect // by external ID
+	byName   map[string]*prospect // by username in lower case
 	threads  map[string]*thread   // by ID
 	order    []*thread            // ascending by sort time and ID
 	events   eventLog
@@ -112,12 +111,12 @@ func New(o Options) *Server {
 	s := &Server{
 		opts:    o,
 		mux:     http.NewServeMux(),
-		routes:  map[string]operation{},
 		done:    make(chan struct{}),
 		ids:     rand.New(rand.NewPCG(o.Seed, 1)),
 		lastID:  1_800_000_000_000_000_000,
 		people:  map[string]*prospect{},
 		byExtID: map[string]*prospect{},
+		byName:  map[string]*prospect{},
 		threads: map[string]*thread{},
 		counts:  map[string]int{},
 		timers:  map[*time.Timer]struct{}{},
@@ -130,10 +129,11 @@ func New(o Options) *Server {
 		CreatedAt: s.now().AddDate(-1, 0, 0),
 	}
 	for _, op := range operations() {
-		pattern := op.method + " " + basePath + op.path
-		s.routes[pattern] = op
-		s.mux.Handle(pattern, http.NotFoundHandler()) // finds operations, never serves
+		s.mux.HandleFunc(op.method+" "+basePath+op.path, func(w http.ResponseWriter, r *http.Request) {
+			s.serve(w, r, op)
+		})
 	}
+	s.mux.HandleFunc("/", s.serveUnknown)
 	return s
 }
 
@@ -162,8 +162,6 @@ func (s *Server) HTTPClient() *http.Client {
 		MaxIdleConnsPerHost: 64,
 	}}
 }
-
-var _ net.Listener = (*listener)(nil)
 
 // now is the API's time, at the resolution its JSON has.
 func (s *Server) now() time.Time {

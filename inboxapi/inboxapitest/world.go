@@ -287,10 +287,11 @@ func (s *Server) newProspect(username string) *prospect {
 
 func (s *Server) keepProspect(p *prospect) {
 	s.people[p.PlatformID] = p
+	s.byName[strings.ToLower(p.Username)] = p
 	if p.ExternalID != nil {
 		s.byExtID[*p.ExternalID] = p
 	}
-	s.record("prospect.created", func() any { return map[string]any{"prospect": reducedProspectOf(p.Prospect)} })
+	s.recordProspect("prospect.created", p)
 }
 
 var platformData = json.RawMessage(`{"isVerifiedBlue":false,"isVerifiedGold":false,"isVerifiedGray":false,` +
@@ -728,12 +729,7 @@ func (p *prospect) threadOf(accountLinkID string) *thread {
 }
 
 func (s *Server) personNamed(username string) *prospect {
-	for _, p := range s.people {
-		if strings.EqualFold(p.Username, username) {
-			return p
-		}
-	}
-	return nil
+	return s.byName[strings.ToLower(username)]
 }
 
 func (s *Server) account(id string) int {

@@ -126,7 +126,8 @@ elseif rec.mat == new.mat then
 end
 for field, value in pairs(given) do
   local kept = new[field]
-  if not (kept and (field == 'seen' or (field == 'tries' and tonumber(kept) > tonumber(value)))) then
+  local first = field == 'seen' or string.sub(field, 1, 2) == 'o:' -- what was known first stays
+  if not kept or not (first or (field == 'tries' and tonumber(kept) > tonumber(value))) then
     new[field] = value
   end
 end

@@ -1,0 +1,4 @@
+package redisstore
+
+// SetRunID is what happens when a new connection reaches another server.
+func SetRunID(s *Store, id string) { s.runID.Store(&id) }

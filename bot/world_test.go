@@ -1,0 +1,212 @@
+package bot_test
+
+import (
+	"context"
+	"encoding/json"
+	"log/slog"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"inboxbot/bot"
+	"inboxbot/bot/bottest"
+	"inboxbot/inboxapi"
+	"inboxbot/inboxapi/inboxapitest"
+)
+
+// world is a simulated inbox and the bot that serves it, inside a synctest
+// bubble: time passes only when everybody waits.
+type world struct {
+	t     *testing.T
+	sim   *inboxapitest.Server
+	store *bottest.Store
+	model *bottest.Model
+	rules *rulesOf
+	log   *strings.Builder
+	cfg   bot.Config
+	sw    bot.Switch
+
+	mu      sync.Mutex
+	handled []bot.Handled
+}
+
+// inWorld runs a test in a bubble, with a world in which every thread is
+// answered with "ok" unless the test changes model or rules.
+func inWorld(t *testing.T, f func(w *world)) {
+	t.Helper()
+	synctest.Test(t, func(t *testing.T) {
+		w := &world{
+			t:     t,
+			sim:   inboxapitest.New(inboxapitest.Options{}),
+			store: bottest.NewStore(bottest.StoreOptions{}),
+			model: bottest.NewModel(func(bot.Prompt) (string, error) { return answer("ok"), nil }),
+			rules: &rulesOf{judge: replyTo},
+			cfg:   bot.Config{Live: true, Settle: -1},
+		}
+		defer w.sim.Close()
+		f(w)
+	})
+}
+
+// answer is a decision to reply.
+func answer(text string) string {
+	return decision(bot.Decision{Action: bot.Reply, Reply: text, Confidence: 0.9, Reason: "known"})
+}
+
+func decision(d bot.Decision) string {
+	text, err := json.Marshal(d)
+	if err != nil {
+		panic(err)
+	}
+	return string(text)
+}
+
+// start builds a bot of the world as it is now. Every call is another process.
+func (w *world) start() *bot.Bot {
+	w.t.Helper()
+	client, err := inboxapi.New(inboxapi.Options{BaseURL: inboxapitest.BaseURL, Token: "secret-token", Dial: w.sim.Dial})
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	b, err := bot.New(bot.Deps{
+		Inbox: client, Claims: w.store, Ledger: w.store, Model: w.model, Team: w.sim.Team(),
+		Generation: func() bot.Generation {
+			return bot.Generation{Hash: "g1", Guards: w.rules, Prompter: plainPrompts{}, HandoffTags: []string{"vip-waiting"}}
+		},
+		Switch: w.sw,
+		Logger: slog.New(slog.NewTextHandler(w.t.Output(), &slog.HandlerOptions{Level: slog.LevelWarn})),
+		Handled: func(h bot.Handled) {
+			w.mu.Lock()
+			defer w.mu.Unlock()
+			w.handled = append(w.handled, h)
+		},
+	}, w.cfg)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	return b
+}
+
+// once runs one bot for one sweep.
+func (w *world) once() {
+	w.t.Helper()
+	if err := w.start().Once(w.t.Context()); err != nil {
+		w.t.Fatalf("once: %v", err)
+	}
+}
+
+// during runs one bot for d, and stops it.
+func (w *world) during(d time.Duration) {
+	w.t.Helper()
+	ctx, cancel := context.WithTimeout(w.t.Context(), d)
+	defer cancel()
+	if err := w.start().Run(ctx); err != nil {
+		w.t.Fatalf("run: %v", err)
+	}
+}
+
+// thread adds a thread in which the prospect has said the texts.
+func (w *world) thread(texts ...string) inboxapi.Thread {
+	t := w.sim.AddThread(inboxapitest.NewThread{})
+	for _, text := range texts {
+		w.sim.Receive(t.ID, text)
+	}
+	return t
+}
+
+// sent returns what the bot said in a thread.
+func (w *world) sent(thread string) []string {
+	texts := []string{}
+	for _, m := range w.sim.Transcript(thread) {
+		if m.Origin != nil && *m.Origin == inboxapi.OriginAPI {
+			texts = append(texts, m.Content)
+		}
+	}
+	return texts
+}
+
+// said checks what the bot said in a thread, in all.
+func (w *world) said(thread string, want ...string) {
+	w.t.Helper()
+	got := w.sent(thread)
+	if strings.Join(got, "|") != strings.Join(want, "|") {
+		w.t.Errorf("the bot said %q, want %q", got, want)
+	}
+}
+
+// last returns what was last told of a thread.
+func (w *world) last(thread string) bot.Handled {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for i := len(w.handled) - 1; i >= 0; i-- {
+		if w.handled[i].Thread == thread {
+			return w.handled[i]
+		}
+	}
+	w.t.Errorf("nothing was told of thread %s", thread)
+	return bot.Handled{}
+}
+
+// outcome checks the last outcome of a thread and the guard that decided it.
+func (w *world) outcome(thread string, want bot.Action, guard string) {
+	w.t.Helper()
+	if h := w.last(thread); h.Outcome != want || h.Guard != guard {
+		w.t.Errorf("outcome %s by %s (%s), want %s by %s", h.Outcome, h.Guard, h.Reason, want, guard)
+	}
+}
+
+// rulesOf are guards as Go functions.
+type rulesOf struct {
+	judge  func(*bot.Conversation) bot.Verdict
+	review func(*bot.Conversation, bot.Decision) bot.Verdict
+}
+
+func (r *rulesOf) Judge(c *bot.Conversation) bot.Verdict { return r.judge(c) }
+
+func (r *rulesOf) Review(c *bot.Conversation, d bot.Decision) bot.Verdict {
+	if r.review == nil {
+		return bot.Verdict{Outcome: bot.Outcome{Action: bot.Reply}}
+	}
+	return r.review(c, d)
+}
+
+func replyTo(*bot.Conversation) bot.Verdict {
+	return bot.Verdict{Guard: "default", Outcome: bot.Outcome{Action: bot.Reply}}
+}
+
+// guard fires for prospects that have the tag.
+func guard(tag string, o bot.Outcome) func(*bot.Conversation) bot.Verdict {
+	return func(c *bot.Conversation) bot.Verdict {
+		for _, has := range c.Tags {
+			if has == tag {
+				return bot.Verdict{Guard: tag, Outcome: o}
+			}
+		}
+		return replyTo(c)
+	}
+}
+
+// plainPrompts hand the transcript over as it is.
+type plainPrompts struct{}
+
+func (plainPrompts) Prompt(c *bot.Conversation, template, _ string) (bot.Prompt, error) {
+	p := bot.Prompt{Template: template, System: "be brief"}
+	for _, t := range c.Turns {
+		role := bot.RoleUser
+		if t.Side == bot.SideOurs {
+			role = bot.RoleAssistant
+		}
+		p.Chat = append(p.Chat, bot.ChatMessage{Role: role, Text: t.Text})
+	}
+	return p, nil
+}
+
+func modelOf(f func() (string, error)) *bottest.Model {
+	return bottest.NewModel(func(bot.Prompt) (string, error) { return f() })
+}
+
+func contextOf(t *testing.T) (context.Context, context.CancelFunc) {
+	return context.WithCancel(t.Context())
+}
