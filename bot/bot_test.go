@@ -12,7 +12,7 @@ import (
 )
 
 func TestAnswersOnceHoweverOftenItLooks(t *testing.T) {
-	inWorld(t, func(w *world) {
+	inScene(t, func(w *scene) {
 		th := w.thread("do you ship to Austria?")
 		w.once()
 		w.once()
@@ -23,7 +23,7 @@ func TestAnswersOnceHoweverOftenItLooks(t *testing.T) {
 }
 
 func TestABurstGetsOneReplyAfterItHasSettled(t *testing.T) {
-	inWorld(t, func(w *world) {
+	inScene(t, func(w *scene) {
 		w.cfg.Settle, w.cfg.SettleMax = 15*time.Second, time.Minute
 		th := w.thread("hello")
 		go func() {
@@ -41,7 +41,7 @@ func TestABurstGetsOneReplyAfterItHasSettled(t *testing.T) {
 }
 
 func TestSettlingIsBounded(t *testing.T) {
-	inWorld(t, func(w *world) {
+	inScene(t, func(w *scene) {
 		w.cfg.Settle, w.cfg.SettleMax = 15*time.Second, time.Minute
 		th := w.thread("hello")
 		start := time.Now()
@@ -65,20 +65,20 @@ func TestSettlingIsBounded(t *testing.T) {
 }
 
 func TestADraftIsThrownAway(t *testing.T) {
-	for name, meanwhile := range map[string]func(*world, inboxapi.Thread){
-		"the prospect writes again": func(w *world, th inboxapi.Thread) { w.sim.Receive(th.ID, "oh, and one more thing") },
-		"a person answers":          func(w *world, th inboxapi.Thread) { w.sim.Write(th.ID, inboxapitest.PersonInInbox, "I am on it") },
-		"a person answers in X":     func(w *world, th inboxapi.Thread) { w.sim.Write(th.ID, inboxapitest.PersonInX, "I am on it") },
-		"the message is edited": func(w *world, th inboxapi.Thread) {
+	for name, meanwhile := range map[string]func(*scene, inboxapi.Thread){
+		"the prospect writes again": func(w *scene, th inboxapi.Thread) { w.sim.Receive(th.ID, "oh, and one more thing") },
+		"a person answers":          func(w *scene, th inboxapi.Thread) { w.sim.Write(th.ID, inboxapitest.PersonInInbox, "I am on it") },
+		"a person answers in X":     func(w *scene, th inboxapi.Thread) { w.sim.Write(th.ID, inboxapitest.PersonInX, "I am on it") },
+		"the message is edited": func(w *scene, th inboxapi.Thread) {
 			w.sim.EditMessage(th.ID, w.sim.Transcript(th.ID)[0].ID, "do you ship to Iceland?")
 		},
-		"the message is deleted": func(w *world, th inboxapi.Thread) {
+		"the message is deleted": func(w *scene, th inboxapi.Thread) {
 			w.sim.DeleteMessage(th.ID, w.sim.Transcript(th.ID)[0].ID)
 		},
-		"it is tagged for a person": func(w *world, th inboxapi.Thread) { w.sim.TagProspect(th.ID, "needs-human") },
+		"it is tagged for a person": func(w *scene, th inboxapi.Thread) { w.sim.TagProspect(th.ID, "needs-human") },
 	} {
 		t.Run(name, func(t *testing.T) {
-			inWorld(t, func(w *world) {
+			inScene(t, func(w *scene) {
 				th := w.thread("do you ship to Austria?")
 				w.model.Delay(40 * time.Second)
 				go func() {
@@ -94,7 +94,7 @@ func TestADraftIsThrownAway(t *testing.T) {
 }
 
 func TestAPersonWhoTookOverIsNotTalkedOver(t *testing.T) {
-	inWorld(t, func(w *world) {
+	inScene(t, func(w *scene) {
 		th := w.thread("my grinder is broken")
 		w.sim.Write(th.ID, inboxapitest.PersonInInbox, "Robin here, what does it do?")
 		w.sim.Receive(th.ID, "nothing at all")
@@ -105,7 +105,7 @@ func TestAPersonWhoTookOverIsNotTalkedOver(t *testing.T) {
 }
 
 func TestAnswersWhenThePersonForgot(t *testing.T) {
-	inWorld(t, func(w *world) {
+	inScene(t, func(w *scene) {
 		th := w.thread("my grinder is broken")
 		w.sim.Write(th.ID, inboxapitest.PersonInInbox, "Robin here, what does it do?")
 		w.sim.Receive(th.ID, "nothing at all")
@@ -115,9 +115,9 @@ func TestAnswersWhenThePersonForgot(t *testing.T) {
 }
 
 func TestSafetyGuards(t *testing.T) {
-	type at = func(*world) inboxapi.Thread
+	type at = func(*scene) inboxapi.Thread
 	add := func(n inboxapitest.NewThread, texts ...string) at {
-		return func(w *world) inboxapi.Thread {
+		return func(w *scene) inboxapi.Thread {
 			th := w.sim.AddThread(n)
 			for _, text := range texts {
 				w.sim.Receive(th.ID, text)
@@ -135,32 +135,33 @@ func TestSafetyGuards(t *testing.T) {
 		{"older messages are being imported", add(inboxapitest.NewThread{Syncing: true}, "hi"), bot.Wait, "syncing"},
 		{"already handed over", add(inboxapitest.NewThread{Tags: []string{"Needs-Human"}}, "hi"), bot.Skip, "handed-over"},
 		{"handed over by a guard's own tag", add(inboxapitest.NewThread{Tags: []string{"vip-waiting"}}, "hi"), bot.Skip, "handed-over"},
-		{"its account is offline", func(w *world) inboxapi.Thread {
+		{"its account is offline", func(w *scene) inboxapi.Thread {
 			th := w.thread("hi")
 			w.sim.SetAccountStatus(th.AccountLinkID, "offline")
 			return th
 		}, bot.Wait, "account-offline"},
-		{"too old when first seen", func(w *world) inboxapi.Thread {
+		{"too old when first seen", func(w *scene) inboxapi.Thread {
 			th := w.thread("hi")
 			time.Sleep(25 * time.Hour)
 			return th
 		}, bot.Skip, "too-old"},
-		{"nobody knows who wrote", func(w *world) inboxapi.Thread {
+		{"nobody knows who wrote", func(w *scene) inboxapi.Thread {
 			th := w.thread()
 			w.sim.Receive(th.ID, "hi", inboxapitest.By("someoneelse"))
 			return th
 		}, bot.Handoff, "unknown-author"},
-		{"two accounts of the team talk to each other", func(w *world) inboxapi.Thread {
+		{"two accounts of the team talk to each other", func(w *scene) inboxapi.Thread {
 			other := w.sim.AddAccount(inboxapi.AccountLink{Username: "sister"})
+			brother := w.sim.AddAccount(inboxapi.AccountLink{Username: "brother"})
 			th := w.sim.AddThread(inboxapitest.NewThread{Account: other.ID, Profile: func(p *inboxapi.Prospect) {
-				p.PlatformID = w.sim.AddAccount(inboxapi.AccountLink{Username: "brother"}).PlatformID
+				p.PlatformID = brother.PlatformID
 			}})
 			w.sim.Receive(th.ID, "hello sister")
 			return th
 		}, bot.Skip, "own-account"},
 	} {
 		t.Run(row.name, func(t *testing.T) {
-			inWorld(t, func(w *world) {
+			inScene(t, func(w *scene) {
 				w.sim.AddAccount(inboxapi.AccountLink{})
 				th := row.world(w)
 				w.once()
@@ -172,7 +173,7 @@ func TestSafetyGuards(t *testing.T) {
 }
 
 func TestCapOfReplies(t *testing.T) {
-	inWorld(t, func(w *world) {
+	inScene(t, func(w *scene) {
 		w.cfg.MaxReplies = 3
 		th := w.thread()
 		for range 5 {
@@ -188,7 +189,7 @@ func TestCapOfReplies(t *testing.T) {
 }
 
 func TestHandoff(t *testing.T) {
-	inWorld(t, func(w *world) {
+	inScene(t, func(w *scene) {
 		robin := w.sim.AddMember(inboxapi.Member{Email: "robin@example.com"})
 		th := w.sim.AddThread(inboxapitest.NewThread{Tags: []string{"VIP"}, Notes: "Met at the fair.\n"})
 		w.sim.Receive(th.ID, "call me")
@@ -228,7 +229,7 @@ func TestModelDecides(t *testing.T) {
 		{"an empty reply twice", []string{answer("  ")}, bot.Handoff, 2},
 	} {
 		t.Run(row.name, func(t *testing.T) {
-			inWorld(t, func(w *world) {
+			inScene(t, func(w *scene) {
 				n := 0
 				w.model = modelOf(func() (string, error) {
 					n++
@@ -249,7 +250,7 @@ func TestModelDecides(t *testing.T) {
 }
 
 func TestAModelOutageWaitsAndThenHandsOver(t *testing.T) {
-	inWorld(t, func(w *world) {
+	inScene(t, func(w *scene) {
 		down := true
 		w.model = modelOf(func() (string, error) {
 			if down {
@@ -273,7 +274,7 @@ func TestAModelOutageWaitsAndThenHandsOver(t *testing.T) {
 }
 
 func TestChecksReviewTheDraft(t *testing.T) {
-	inWorld(t, func(w *world) {
+	inScene(t, func(w *scene) {
 		w.rules.review = func(_ *bot.Conversation, d bot.Decision) bot.Verdict {
 			if strings.Contains(d.Reply, "free") {
 				return bot.Verdict{Guard: "no-gifts", Outcome: bot.Outcome{Action: bot.Handoff, Reason: "promises a gift"}}
@@ -289,7 +290,7 @@ func TestChecksReviewTheDraft(t *testing.T) {
 }
 
 func TestADryRunSendsNothingAndGoingLiveStartsAfresh(t *testing.T) {
-	inWorld(t, func(w *world) {
+	inScene(t, func(w *scene) {
 		th := w.thread("hi")
 		tagged := w.sim.AddThread(inboxapitest.NewThread{Tags: []string{"VIP"}})
 		w.sim.Receive(tagged.ID, "hi")
@@ -311,7 +312,7 @@ func TestADryRunSendsNothingAndGoingLiveStartsAfresh(t *testing.T) {
 // A reply of the bot that lands behind a message it has not seen answers what was
 // asked before, not that message.
 func TestAMessageHiddenByALateReplyIsAnswered(t *testing.T) {
-	inWorld(t, func(w *world) {
+	inScene(t, func(w *scene) {
 		th := w.thread("first")
 		remove := w.sim.Inject(inboxapitest.Fault{Operation: opSend, Kind: inboxapitest.LateCommit, Delay: 5 * time.Second, Times: 1})
 		defer remove()
@@ -339,10 +340,10 @@ func TestASendInDoubtIsNeverRepeated(t *testing.T) {
 		{"reset before it was stored", inboxapitest.Fault{Kind: inboxapitest.ResetBefore}, nil, true},
 		{"no answer at all", inboxapitest.Fault{Kind: inboxapitest.HangAfter}, []string{"ok"}, false},
 		{"stored seconds later", inboxapitest.Fault{Kind: inboxapitest.LateCommit, Delay: 8 * time.Second}, []string{"ok"}, false},
-		{"429", inboxapitest.Fault{Kind: inboxapitest.TooMany, RetryAfter: 20 * time.Second}, []string{"ok"}, false},
+		{"429", inboxapitest.Fault{Kind: inboxapitest.RateLimit, Delay: 20 * time.Second}, []string{"ok"}, false},
 	} {
 		t.Run(row.name, func(t *testing.T) {
-			inWorld(t, func(w *world) {
+			inScene(t, func(w *scene) {
 				th := w.thread("hi")
 				row.fault.Operation, row.fault.Times = opSend, 1
 				defer w.sim.Inject(row.fault)()
@@ -361,7 +362,7 @@ func TestASendInDoubtIsNeverRepeated(t *testing.T) {
 }
 
 func TestWithoutItsStoreNothingIsSent(t *testing.T) {
-	inWorld(t, func(w *world) {
+	inScene(t, func(w *scene) {
 		th := w.thread("hi")
 		w.store.Fail(errors.New("connection refused"))
 		go func() {
@@ -375,7 +376,7 @@ func TestWithoutItsStoreNothingIsSent(t *testing.T) {
 }
 
 func TestWhenInboxIsDownEverythingWaits(t *testing.T) {
-	inWorld(t, func(w *world) {
+	inScene(t, func(w *scene) {
 		th := w.thread("hi")
 		remove := w.sim.Inject(inboxapitest.Fault{Kind: inboxapitest.FailBefore, Probability: 1})
 		go func() {
@@ -388,7 +389,7 @@ func TestWhenInboxIsDownEverythingWaits(t *testing.T) {
 }
 
 func TestReadyTellsWhatIsWrong(t *testing.T) {
-	inWorld(t, func(w *world) {
+	inScene(t, func(w *scene) {
 		w.thread("hi")
 		b := w.start()
 		if err := b.Ready(); err == nil {
@@ -414,9 +415,9 @@ func TestReadyTellsWhatIsWrong(t *testing.T) {
 }
 
 func TestStopsWhenTheTokenIsRefused(t *testing.T) {
-	inWorld(t, func(w *world) {
+	inScene(t, func(w *scene) {
 		w.thread("hi")
-		remove := w.sim.Inject(inboxapitest.Fault{Kind: inboxapitest.Unauthorized, Probability: 1})
+		remove := w.sim.Inject(inboxapitest.Fault{Kind: inboxapitest.FailBefore, Status: 401, Probability: 1})
 		b := w.start()
 		ctx, cancel := contextOf(t)
 		done := make(chan error)

@@ -25,6 +25,7 @@ const (
 	lateTicks       = 1                                  // a POST that is over commits and is seen within this, or never
 	flightTicks     = sendTicks + lateTicks              // from the POST leaving us
 	quarantineTicks = leaseTicks + sendTicks + lateTicks // Q = L + S + D
+	followUpTicks   = flightTicks + 1                    // from SENT to the second look
 )
 
 // machine is one variant of the protocol in one kind of world. The zero value is
@@ -39,6 +40,10 @@ type machine struct {
 	stale    staleness
 	failover failover
 
+	// What is done better than the design asks for.
+	deadline bool // the POST's deadline is set before BEGIN is asked for, not after, and reconcile waits S + D before it concludes anything but SENT
+	seesOwn  bool // the second look closes the record only when it sees our reply
+
 	// What is left out or done otherwise.
 	plainLock        bool // SET NX PX, DEL: no token is compared anywhere
 	noIntent         bool // nothing is written before the POST, the answer is marked after it
@@ -48,9 +53,8 @@ type machine struct {
 	lastIsOurs       bool // reconcile takes any last message of ours for our reply
 	listOnly         bool // the API's list is the only way to find a thread
 	noFollowUp       bool // a sent record is closed at once
-	hastyFollowUp    bool // the second look closes the record though it does not see our reply
+	hastyFollowUp    bool // the second look may come at once
 	forgetsOwn       bool // our late reply is known as ours only while the record says sent
-	concludesEarly   bool // reconcile waits only D after the intent before it concludes what it cannot see
 	noQuarantine     bool
 	briefQuarantine  bool // S + D: long enough for a send, not for a lease that may still send
 	answeredUnleased bool // ANSWERED is recorded as a fact, whoever has the claim
@@ -135,7 +139,7 @@ type record struct {
 	state uint8
 	mid   uint8 // the inbound message it is about
 	base  uint8 // intent: how many messages the look before the send showed
-	age   uint8 // intent: ticks since BEGIN, up to patience
+	age   uint8 // intent, sent: ticks since then, as far as they are asked for
 	token uint8 // intent: whose
 	open  bool  // it is in the open set: due again, whatever the list shows
 	own   bool  // the ledger knows the ID of reply1
@@ -290,14 +294,12 @@ func (m *machine) shortest(w *world) uint8 {
 }
 
 // patience is how long after its intent a reply that is not to be seen counts as
-// never sent, and somebody else's message as an answer. A worker may pause
-// between BEGIN and its POST for as long as its lease allows, so D after the
-// intent is not D after the POST.
+// never sent.
 func (m *machine) patience() uint8 {
-	if m.concludesEarly {
-		return lateTicks
+	if m.deadline {
+		return flightTicks
 	}
-	return leaseTicks + lateTicks
+	return lateTicks
 }
 
 // --- steps of the world ---
@@ -325,6 +327,11 @@ var worldSteps = []worldStep{
 		}
 		w.append(somebody, m.hide(lateTicks))
 		return true
+	}},
+	// Sweeps write it down without a claim: from then on the open set names it.
+	{"a sweep notes that the last message waits: WAITING", false, func(_ *machine, w *world) bool {
+		last := w.last()
+		return inbound(last) && w.rec.wait(last)
 	}},
 	{"a POST for M1 that nobody waits for commits", true, strayCommits(inbound1, 0)},
 	{"a later POST for M1 that nobody waits for commits", true, strayCommits(inbound1, 1)},
@@ -393,7 +400,7 @@ func (m *machine) tick(w *world) bool {
 		if a.left == 0 && w.holder == uint8(i) {
 			w.holder = nobody // PX
 		}
-		if !m.endless {
+		if !m.endless || a.at == begun {
 			down(&a.flight)
 		}
 	}
@@ -412,8 +419,11 @@ func (m *machine) tick(w *world) bool {
 	}
 	down(&w.quarantine)
 	for _, r := range []*record{&w.rec, &w.replica, &w.workers[0].rec, &w.workers[1].rec} {
-		if r.state == intent {
+		switch r.state {
+		case intent:
 			r.age = min(r.age+1, m.patience())
+		case sent:
+			r.age = min(r.age+1, followUpTicks)
 		}
 	}
 	return *w != before
@@ -440,7 +450,15 @@ type workerStep struct {
 
 var workerSteps = [places][]workerStep{
 	// CLAIM. Its script notices a new run id, and the lease says what comes next.
-	idle: {{what: "takes the thread and claims it", do: (*machine).claim}},
+	idle: {
+		{what: "takes the thread and claims it", do: func(m *machine, w *world, i, _ uint8) bool {
+			return m.waits(w, w.last()) && m.claim(w, i)
+		}},
+		{what: "takes the thread for what an old list row shows and claims it", fault: true, do: func(m *machine, w *world, i, _ uint8) bool {
+			newest, _ := w.newest(w.size())
+			return m.stale != fresh && newest != w.last() && m.waits(w, newest) && m.claim(w, i)
+		}},
+	},
 
 	// GET messages, guards, model. A guard that says wait, a model that is down or
 	// wants a person or says there is nothing to answer are not what saves a
@@ -456,7 +474,8 @@ var workerSteps = [places][]workerStep{
 	// BEGIN, the fence, one POST.
 	looked: {
 		{what: "records its intent: BEGIN", do: (*machine).begin},
-		{what: "records its intent, the store's answer is lost", fault: true, do: (*machine).beginUnheard},
+		{what: "records its intent, does not hear so, and repeats it", fault: true, do: beginUnheard(looked)},
+		{what: "records its intent, does not hear so, and takes it back", fault: true, do: beginUnheard(refused)},
 		{what: "is refused by BEGIN", do: (*machine).beginRefused},
 	},
 	begun: {
@@ -468,8 +487,10 @@ var workerSteps = [places][]workerStep{
 	posted: {
 		{what: "has its POST commit", do: (*machine).commit},
 		{what: "is answered 201", do: func(_ *machine, w *world, i, _ uint8) bool {
-			w.workers[i].at = accepted
-			return w.workers[i].committed
+			a := &w.workers[i]
+			was := a.committed
+			a.at, a.committed = accepted, false
+			return was
 		}},
 		{what: "is answered that the POST did not happen", fault: true, do: func(_ *machine, w *world, i, _ uint8) bool {
 			a := &w.workers[i]
@@ -554,23 +575,17 @@ func goTo(at uint8) func(*machine, *world, uint8, uint8) bool {
 	}
 }
 
-// waits reports whether a sweep finds the thread: the open set names it, or its
-// list row, which shows the last message alone, is an inbound message that the
-// record is not done with. An old row may show what was last before.
-func (m *machine) waits(w *world) bool {
-	if w.rec.open && !m.listOnly {
-		return true
-	}
-	last := w.last()
-	if m.stale == staleEver && !m.listOnly {
-		last, _ = w.newest(w.size())
-	}
-	return inbound(last) && !w.rec.done(last)
+// waits reports whether a sweep finds the thread: the open set names it and it is
+// due, or its list row, which shows the last message alone, is an inbound message
+// that the record is not done with.
+func (m *machine) waits(w *world, last uint8) bool {
+	due := w.rec.state != sent || w.rec.age >= followUpTicks || m.hastyFollowUp
+	return w.rec.open && due && !m.listOnly || inbound(last) && !w.rec.done(last)
 }
 
 // claim is CLAIM: SET NX PX with a new token, and the record as it is now.
-func (m *machine) claim(w *world, i, _ uint8) bool {
-	if w.holder != nobody || !m.waits(w) {
+func (m *machine) claim(w *world, i uint8) bool {
+	if w.holder != nobody {
 		return false
 	}
 	m.detect(w)
@@ -609,12 +624,11 @@ func (m *machine) detect(w *world) {
 func (m *machine) read(w *world, i, view uint8) bool {
 	a := &w.workers[i]
 	a.mid, _ = w.newest(view)
-	ours := m.hastyFollowUp || a.rec.state != sent || shows(w.thread[:view], replyTo(a.rec.mid))
 	switch {
-	case a.rec.done(a.mid) && ours:
-		a.at = closing
+	case m.seesOwn && a.rec.state == sent && !shows(w.thread[:view], replyTo(a.rec.mid)):
+		a.at = done // our reply is not to be seen, so what stands before it need not be either
 	case a.rec.done(a.mid):
-		a.at = done // our own reply is not to be seen yet, so what came before it need not be either
+		a.at = closing
 	case !m.noLook && m.answeredIn(w, view, a.rec):
 		a.at = noticed
 	default:
@@ -665,6 +679,9 @@ func (m *machine) begin(w *world, i, _ uint8) bool {
 	}
 	a := &w.workers[i]
 	a.at = begun
+	if m.deadline {
+		a.flight = flightTicks
+	}
 	if !m.noIntent {
 		w.rec.set(intent, a.mid)
 		w.rec.base, w.rec.token, w.rec.age, w.rec.open = a.base, i, 0, true
@@ -678,12 +695,14 @@ func (r *record) set(state, mid uint8) {
 	*r = record{state: state, mid: mid, token: gone, open: r.open, own: r.own}
 }
 
-func (m *machine) beginUnheard(w *world, i, view uint8) bool {
-	if m.noIntent || !m.begin(w, i, view) {
-		return false
+func beginUnheard(then uint8) func(*machine, *world, uint8, uint8) bool {
+	return func(m *machine, w *world, i, view uint8) bool {
+		if m.noIntent || !m.begin(w, i, view) {
+			return false
+		}
+		w.workers[i].at, w.workers[i].flight = then, 0
+		return true
 	}
-	w.workers[i].at = looked
-	return true
 }
 
 func (m *machine) beginRefused(w *world, i, _ uint8) bool {
@@ -691,15 +710,29 @@ func (m *machine) beginRefused(w *world, i, _ uint8) bool {
 	return !m.mayBegin(w, i)
 }
 
+// mayPost is the fence: the lease lasts for a send.
+func (m *machine) mayPost(a *worker) bool {
+	switch {
+	case m.noFence, m.plainLock:
+		return true
+	case m.deadline:
+		return a.flight > lateTicks
+	}
+	return a.left >= sendTicks
+}
+
 // post is the fence and the first byte on the connection. They are one step: the
 // fence is asked in the connection's Write, and what is left between is the
 // residual window that is measured, not modelled.
 func (m *machine) post(w *world, i, _ uint8) bool {
 	a := &w.workers[i]
-	if !m.noFence && !m.plainLock && a.left < sendTicks {
+	if !m.mayPost(a) {
 		return false
 	}
-	a.at, a.flight = posted, flightTicks
+	a.at = posted
+	if !m.deadline {
+		a.flight = flightTicks
+	}
 	return true
 }
 
@@ -707,7 +740,7 @@ func (m *machine) post(w *world, i, _ uint8) bool {
 func (m *machine) stopAtFence(w *world, i, _ uint8) bool {
 	a := &w.workers[i]
 	a.at = refused
-	return !m.noFence && !m.plainLock && a.left < sendTicks
+	return !m.mayPost(a)
 }
 
 func (m *machine) commit(w *world, i, _ uint8) bool {
@@ -741,7 +774,7 @@ func (m *machine) reconcile(w *world, i, view uint8) bool {
 		a.at = accepted
 	case m.resend == atOnce, m.resend == afterQuiet && quiet:
 		a.at = doubtful
-	case others && quiet:
+	case others && (quiet || !m.deadline):
 		a.at = noticed
 	case quiet:
 		a.at = giving
@@ -787,15 +820,22 @@ func (m *machine) recordDoubt(w *world, i, _ uint8) bool {
 	return true
 }
 
-// recordAnswered needs the lease: only who has it knows that the message it takes
-// for somebody else's is not what another worker sent meanwhile.
+// recordAnswered ends what the lease found open: an answer of somebody else's is
+// there. It needs the lease: only who has it knows that the message it takes for
+// somebody else's is not what another worker sent meanwhile.
 func (m *machine) recordAnswered(w *world, i, _ uint8) bool {
 	a := &w.workers[i]
+	mid := a.rec.mid
 	a.at = done
-	same := w.rec.mid == a.mid && (w.rec.promised() || w.rec.state == answered)
-	if (same || w.rec.free(a.mid)) && (w.holder == i || m.answeredUnleased) {
-		w.rec.set(answered, a.mid)
-		w.rec.open = false
+	switch a.rec.state {
+	case intent, waiting, retry:
+		same := w.rec.mid == mid && (w.rec.promised() || w.rec.state == answered)
+		if (same || w.rec.free(mid)) && (w.holder == i || m.answeredUnleased) {
+			w.rec.set(answered, mid)
+			w.rec.open = false
+		}
+	case sent:
+		return m.close(w, mid)
 	}
 	return true
 }
@@ -836,23 +876,31 @@ func (m *machine) recordSkipped(w *world, i, _ uint8) bool {
 	return true
 }
 
-// recordWaiting needs no lease. It does not cover a retry of the same message,
-// which says more.
 func (m *machine) recordWaiting(w *world, i, _ uint8) bool {
-	a := &w.workers[i]
-	a.at = done
-	if w.rec.free(a.mid) && (w.rec.state != retry || w.rec.mid < a.mid) {
-		w.rec.set(waiting, a.mid)
-		w.rec.open = true
-	}
+	w.workers[i].at = done
+	w.rec.wait(w.workers[i].mid)
 	return true
 }
 
-// recordClosed is the terminal move once more, this time without a date.
+// wait needs no lease. It does not cover a retry of the same message, which says
+// more.
+func (r *record) wait(mid uint8) bool {
+	if !r.free(mid) || r.mid == mid && (r.state == waiting || r.state == retry) {
+		return false
+	}
+	r.set(waiting, mid)
+	r.open = true
+	return true
+}
+
 func (m *machine) recordClosed(w *world, i, _ uint8) bool {
-	a := &w.workers[i]
-	a.at = done
-	if terminal[w.rec.state] && w.rec.mid == a.mid {
+	w.workers[i].at = done
+	return m.close(w, w.workers[i].mid)
+}
+
+// close is the fact SENT once more, this time without a date.
+func (m *machine) close(w *world, mid uint8) bool {
+	if w.rec.state == sent && w.rec.mid == mid {
 		w.rec.open = false
 	}
 	return true
@@ -958,21 +1006,21 @@ func (m *machine) next(w *world, out []edge) []edge {
 func (m *machine) forgetWhatCannotMatter(w *world) {
 	for i := range w.workers {
 		a := &w.workers[i]
-		if w.holder != uint8(i) && (a.at != begun || m.noFence || m.plainLock) {
+		if w.holder != uint8(i) && (a.at != begun || m.noFence || m.plainLock || m.deadline) {
 			a.left = 0
 		}
 		if a.at != looked {
 			a.base = 0
 		}
-		if a.at != claimed && a.at != drafted && a.at != doubting {
+		if a.at != claimed && a.at != drafted && a.at != doubting && a.at != noticed {
 			a.rec = record{}
 		}
 		a.rec.token, a.rec.open = 0, false
 		if a.at > looked && a.at != doubting || m.failover == steady {
 			a.void = false
 		}
-		if a.at != posted {
-			a.flight, a.committed = 0, false
+		if a.at != posted && a.at != begun {
+			a.flight = 0
 		}
 		if a.at == done || a.at == claimed {
 			a.mid = 0

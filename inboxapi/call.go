@@ -93,8 +93,7 @@ func (c *Client) do(ctx context.Context, k call) (*response, error) {
 			return nil, err
 		}
 		wait := pause.NextBackOff()
-		var e *Error
-		if errors.As(err, &e) {
+		if e, ok := errors.AsType[*Error](err); ok {
 			wait += e.RetryAfter // plus the jitter: everybody was told the same second
 		}
 		if end, ok := ctx.Deadline(); ok && time.Until(end) <= wait {
@@ -160,8 +159,7 @@ func (c *Client) exchange(rt http.RoundTripper, req *http.Request, k call) (*res
 	out := &response{ok: succeeded(res), date: date}
 	out.body, err = c.readBody(res, k)
 	seen.Err, seen.Duration = err, time.Since(sent)
-	var e *Error
-	if errors.As(err, &e) {
+	if e, ok := errors.AsType[*Error](err); ok {
 		e.RetryAfter = seen.RetryAfter
 	}
 	c.observe(seen)
@@ -246,12 +244,10 @@ func (e *permanentError) Unwrap() error { return e.err }
 // transient reports whether a GET or PATCH that failed with err may succeed when
 // it is repeated.
 func transient(err error) bool {
-	var p *permanentError
-	if errors.As(err, &p) {
+	if _, ok := errors.AsType[*permanentError](err); ok {
 		return false
 	}
-	var e *Error
-	if errors.As(err, &e) {
+	if e, ok := errors.AsType[*Error](err); ok {
 		return e.Status == http.StatusTooManyRequests || e.Status >= 500
 	}
 	return true

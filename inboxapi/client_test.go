@@ -6,12 +6,14 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"net/http"
 	"os"
 	"regexp"
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -19,8 +21,7 @@ import (
 	"inboxbot/inboxapi"
 )
 
-// What every operation puts on the wire. The URIs are decoded; a * in what the
-// API answers stands for the whole body.
+// What every operation puts on the wire, with its URI decoded.
 var operations = []struct {
 	name   string
 	call   func(context.Context, *inboxapi.Client) error
@@ -116,15 +117,15 @@ var operations = []struct {
 	},
 	{
 		"account links", func(ctx context.Context, c *inboxapi.Client) error { _, err := c.AccountLinks(ctx); return err },
-		"accountLinks.list", "GET /account-links", "", `[]`,
+		"accountLinks.list", "GET /account-links", "", `[{"id":"x1"}]`,
 	},
 	{
 		"members", func(ctx context.Context, c *inboxapi.Client) error { _, err := c.Members(ctx); return err },
-		"members.list", "GET /members", "", `[]`,
+		"members.list", "GET /members", "", `[{"id":"x1"}]`,
 	},
 	{
 		"tags", func(ctx context.Context, c *inboxapi.Client) error { _, err := c.Tags(ctx); return err },
-		"tags.list", "GET /tags", "", `[]`,
+		"tags.list", "GET /tags", "", `[{"id":"x1"}]`,
 	},
 	{
 		"new tag", func(ctx context.Context, c *inboxapi.Client) error {
@@ -140,7 +141,7 @@ var operations = []struct {
 	},
 	{
 		"statuses", func(ctx context.Context, c *inboxapi.Client) error { _, err := c.Statuses(ctx); return err },
-		"statuses.list", "GET /statuses", "", `[]`,
+		"statuses.list", "GET /statuses", "", `[{"id":"x1"}]`,
 	},
 	{
 		"events from the start", func(ctx context.Context, c *inboxapi.Client) error {
@@ -319,7 +320,7 @@ func (f limiter) Wait(_ context.Context, op string) error { return f(op) }
 
 func TestLimiterRefuses(t *testing.T) {
 	full := errors.New("the day's quota is spent")
-	reached := 0
+	var reached atomic.Int64
 	c := client(t, serve(t, counted(&reached, says(200, `[]`))), func(o *inboxapi.Options) {
 		o.Limiter = limiter(func(string) error { return full })
 	})
@@ -330,8 +331,8 @@ func TestLimiterRefuses(t *testing.T) {
 	if !errors.Is(err, full) || !errors.Is(err, inboxapi.ErrNotSent) || inboxapi.Ambiguous(err) {
 		t.Errorf("send: %v", err)
 	}
-	if reached != 0 {
-		t.Errorf("%d requests in spite of the limiter", reached)
+	if n := reached.Load(); n != 0 {
+		t.Errorf("%d requests in spite of the limiter", n)
 	}
 }
 
@@ -399,7 +400,7 @@ func TestRetries(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				tries := 0
+				var tries atomic.Int64
 				c := client(t, serve(t, counted(&tries, tt.api)))
 				ctx := t.Context()
 				if tt.deadline > 0 {
@@ -419,8 +420,8 @@ func TestRetries(t *testing.T) {
 				case !errors.Is(err, tt.want):
 					t.Errorf("error %v, want %v", err, tt.want)
 				}
-				if tries != tt.tries {
-					t.Errorf("%d requests, want %d", tries, tt.tries)
+				if n := int(tries.Load()); n != tt.tries {
+					t.Errorf("%d requests, want %d", n, tt.tries)
 				}
 				if took < tt.min || took > tt.max {
 					t.Errorf("took %s, want %s to %s", took, tt.min, tt.max)
@@ -470,13 +471,13 @@ func TestClock(t *testing.T) {
 					w.Header().Set("Date", time.Now().Add(tt.skew).UTC().Format(http.TimeFormat))
 					says(200, `[]`)(w, r)
 				}))
-				if got := c.Now().Sub(time.Now()); got != 0 {
+				if got := time.Until(c.Now()); got != 0 {
 					t.Errorf("before any response: %s off", got)
 				}
 				if _, err := c.Tags(t.Context()); err != nil {
 					t.Fatal(err)
 				}
-				if got := c.Now().Sub(time.Now()); (got - tt.want).Abs() > time.Second {
+				if got := time.Until(c.Now()); (got - tt.want).Abs() > time.Second {
 					t.Errorf("%s off, want %s", got, tt.want)
 				}
 			})
@@ -496,7 +497,7 @@ func TestClockIsCorrected(t *testing.T) {
 			if _, err := c.Tags(t.Context()); err != nil {
 				t.Fatal(err)
 			}
-			if got := c.Now().Sub(time.Now()); (got - skew).Abs() > time.Second {
+			if got := time.Until(c.Now()); (got - skew).Abs() > time.Second {
 				t.Errorf("%s off, want %s", got, skew)
 			}
 		}
@@ -573,7 +574,7 @@ func TestConcurrentUse(t *testing.T) {
 }
 
 func TestLocalRefusals(t *testing.T) {
-	reached := 0
+	var reached atomic.Int64
 	c := client(t, serve(t, counted(&reached, says(200, `{}`))))
 	for _, id := range []string{"", ".", ".."} {
 		for name, call := range map[string]func() error{
@@ -611,6 +612,10 @@ func TestLocalRefusals(t *testing.T) {
 		"no username":    func() error { _, err := c.LookupThreadsByUsername(t.Context(), "@"); return err },
 		"no platform ID": func() error { _, err := c.LookupProspect(t.Context(), ""); return err },
 		"no tag name":    func() error { _, err := c.CreateTag(t.Context(), "", ""); return err },
+		"a valuation that is no number": func() error {
+			_, err := c.UpdateProspectContext(t.Context(), "px1", inboxapi.ContextUpdate{Valuation: inboxapi.Set(math.NaN())})
+			return err
+		},
 		"no content": func() error {
 			_, err := c.SendMessage(t.Context(), "th1", inboxapi.NewMessage{})
 			if !errors.Is(err, inboxapi.ErrNotSent) {
@@ -627,8 +632,8 @@ func TestLocalRefusals(t *testing.T) {
 			t.Errorf("%s: %v, want ErrInvalid", name, err)
 		}
 	}
-	if reached != 0 {
-		t.Errorf("%d requests were made", reached)
+	if n := reached.Load(); n != 0 {
+		t.Errorf("%d requests were made", n)
 	}
 }
 

@@ -38,8 +38,8 @@ func decode(body []byte, v any) error {
 // unmarshal is json.Unmarshal, but takes numbers for IDs that should be strings.
 func unmarshal(raw []byte, v any) error {
 	err := json.Unmarshal(raw, v)
-	var wrong *json.UnmarshalTypeError
-	if !errors.As(err, &wrong) || !strings.HasPrefix(wrong.Value, "number") {
+	wrong, ok := errors.AsType[*json.UnmarshalTypeError](err)
+	if !ok || !strings.HasPrefix(wrong.Value, "number") {
 		return err
 	}
 	quoted, ok := quoteIDs(raw)

@@ -92,8 +92,8 @@ func Ambiguous(err error) bool {
 	if err == nil || errors.Is(err, ErrNotSent) {
 		return false
 	}
-	var e *Error
-	if !errors.As(err, &e) {
+	e, ok := errors.AsType[*Error](err)
+	if !ok {
 		return true
 	}
 	switch e.Status {

@@ -7,6 +7,7 @@ import (
 	"net"
 	"net/http"
 	"sync"
+	"sync/atomic"
 	"testing"
 
 	"inboxbot/inboxapi"
@@ -91,14 +92,9 @@ func says(status int, body string) http.HandlerFunc {
 // inTurn answers the first request with the first handler and so on; the last
 // one answers all that follow.
 func inTurn(hs ...http.HandlerFunc) http.HandlerFunc {
-	var mu sync.Mutex
-	next := 0
+	var served atomic.Int64
 	return func(w http.ResponseWriter, r *http.Request) {
-		mu.Lock()
-		h := hs[min(next, len(hs)-1)]
-		next++
-		mu.Unlock()
-		h(w, r)
+		hs[min(int(served.Add(1)), len(hs))-1](w, r)
 	}
 }
 
@@ -106,12 +102,9 @@ func inTurn(hs ...http.HandlerFunc) http.HandlerFunc {
 func hangUp(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) }
 
 // counted counts the requests that reach h.
-func counted(n *int, h http.HandlerFunc) http.HandlerFunc {
-	var mu sync.Mutex
+func counted(n *atomic.Int64, h http.HandlerFunc) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
-		mu.Lock()
-		*n++
-		mu.Unlock()
+		n.Add(1)
 		h(w, r)
 	}
 }

@@ -26,7 +26,7 @@ func (f *fence) passed() bool {
 		return false
 	}
 	now := time.Now()
-	return now.After(f.notAfter) || now.Round(0).After(f.notAfter.Round(0))
+	return !now.Before(f.notAfter) || !now.Round(0).Before(f.notAfter.Round(0))
 }
 
 // held reports whether the fence struck before the first byte.

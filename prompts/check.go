@@ -250,7 +250,7 @@ func (c *checker) arg(n parse.Node, dot reflect.Type) reflect.Type {
 	case *parse.VariableNode:
 		v := c.variable(n.Ident[0])
 		if v == nil {
-			return nil // unreachable: parsing knows the variables
+			return nil // of a range, in its else: it holds the empty list there
 		}
 		return c.fields(n, v.typ, n.Ident[1:], n.Ident[0])
 	case *parse.ChainNode:

@@ -27,17 +27,17 @@ func TestLoadRefuses(t *testing.T) {
 		name, system, want string
 	}{
 		{"a misspelt field", "Hi {{.Prospect.Bioo}}", "p/system.tmpl:1:16: there is no .Prospect.Bioo, did you mean Bio?"},
-		{"a misspelt root", "Hi\n  {{.Propsect.Bio}}", "p/system.tmpl:2:6: there is no .Propsect, did you mean Prospect?"},
+		{"a misspelt root", "Hi\n  {{.Prospct.Bio}}", "p/system.tmpl:2:6: there is no .Prospct, did you mean Prospect?"},
 		{"in lower case", "{{.prospect.name}}", "p/system.tmpl:1:4: there is no .prospect, did you mean Prospect?"},
 		{"a name far from all", "{{.Team.Motto}}", "p/system.tmpl:1:9: there is no .Team.Motto, known: Currency Name"},
 		{"a field of a text", "{{.Guard.Name}}", "p/system.tmpl:1:10: .Guard is text and has no field Name"},
-		{"a field inside with", "é {{with .Prospect}}{{.Nmae}}{{end}}", "p/system.tmpl:1:24: there is no .Nmae, did you mean Name?"},
+		{"a field inside with", "é {{with .Prospect}}{{.Nam}}{{end}}", "p/system.tmpl:1:24: there is no .Nam, did you mean Name?"},
 		{"a field of the root inside with", "{{with .Prospect}}{{.Team.Name}}{{end}}", "p/system.tmpl:1:22: there is no .Team, known: Bio Followers Following Location Name Notes Protected Status Tags Username Valuation Verified Website"},
 		{"a field inside range", "{{range .Prospect.Tags}}{{.Name}}{{end}}", "p/system.tmpl:1:28: this is text and has no field Name"},
 		{"a field of a variable", "{{$p := .Prospect}}{{$p.Bioo}}", "p/system.tmpl:1:25: there is no $p.Bioo, did you mean Bio?"},
 		{"a field of the root variable", "{{range .Prospect.Tags}}{{$.Guardd}}{{end}}", "p/system.tmpl:1:29: there is no $.Guardd, did you mean Guard?"},
 		{"a branch no sample takes", `{{if eq .Guard "vip"}}{{.Prospect.Vip}}{{end}}`, "p/system.tmpl:1:35: there is no .Prospect.Vip, known: Bio Followers Following Location Name Notes Protected Status Tags Username Valuation Verified Website"},
-		{"a method of a time", "{{.Now.Yaer}}", "p/system.tmpl:1:8: there is no .Now.Yaer, did you mean Year?"},
+		{"a method of a time", "{{.Now.Yeer}}", "p/system.tmpl:1:8: there is no .Now.Yeer, did you mean Year?"},
 		{"an unknown function", "{{lwoer .Guard}}", "p/system.tmpl:1:3: there is no function lwoer, did you mean lower?"},
 		{"a function we do not have", `{{env "OPENAI_API_KEY"}}`, "p/system.tmpl:1:3: there is no function env, known: and date default eq ge gt include index join le len lower lt ne not or print printf println slice trim upper"},
 		{"a function for web pages", "{{html .Guard}}", "p/system.tmpl:1:3: there is no function html, known: and date default eq ge gt include index join le len lower lt ne not or print printf println slice trim upper"},
@@ -136,6 +136,8 @@ func TestLoadAccepts(t *testing.T) {
 		{"a variable from both branches", `{{$x := "a"}}{{if .Prospect.Tags}}{{$x = 1}}{{end}}{{$x}}`, "a"},
 		{"a loop left early", "{{range 10}}{{if eq . 3}}{{break}}{{end}}{{.}}{{end}}", "012"},
 		{"keys of a loop", `{{range $i, $t := .Prospect.Tags}}{{if lt $i 3}}{{$t | upper}}{{end}}{{else}}no tags{{end}}`, "no tags"},
+		{"a variable of a range that found nothing", `{{range $t := .Prospect.Tags}}tag{{else}}{{range $t}}{{end}}none{{end}}`, "none"},
+		{"profile text in Go's notation is fenced first", `{{printf "%#v %d" .Prospect.Bio .Prospect.Location}}`, `"" %!d(string=)`},
 		{"a block", `{{block "greeting" .}}Hi {{.Guard}}{{end}}`, "Hi default"},
 		{"a part inside a part", `{{define "a"}}{{template "b" .}}{{end}}{{define "b"}}{{.Guard}}{{end}}{{template "a" .}}`, "default"},
 		{"text is never a template", `{{include "facts.md"}}`, "We have {{.Bread}}."},
@@ -166,7 +168,7 @@ func TestLoadLinks(t *testing.T) {
 	if err := os.Symlink(filepath.Join("..data", "system.tmpl"), filepath.Join(dir, "system.tmpl")); err != nil {
 		t.Skip("no symbolic links here:", err)
 	}
-	if err := os.WriteFile(filepath.Join(dir, ".system.tmpl.swp"), []byte("{{"), 0o644); err != nil {
+	if err := os.WriteFile(filepath.Join(dir, ".#system.tmpl"), []byte("{{"), 0o644); err != nil {
 		t.Fatal(err)
 	}
 	load(t, os.DirFS(dir), prompts.Options{})

@@ -18,6 +18,8 @@
 // and file that any branch names is looked up, and every template is rendered
 // with conversations that are complete, empty and hostile. What a set renders is
 // bounded in size and in steps, so a loop that got out of hand is an error too.
+// What a template chooses by its data, such as a file named after .Guard, is
+// proven for the guard "default" only.
 //
 // What people outside the team wrote never becomes an instruction: profile text
 // prints between fences that it cannot close ([Untrusted]), messages travel as

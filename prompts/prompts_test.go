@@ -241,6 +241,41 @@ func checkPrompt(t interface {
 	}
 }
 
+// What a long conversation loses, and what it never does.
+func TestTranscript(t *testing.T) {
+	s := load(t, fstest.MapFS{"system.tmpl": {Data: []byte("Answer.")}}, prompts.Options{MaxTokens: 500})
+	for _, c := range []struct {
+		name, script string
+		begin, end   string // of the chat
+		dropped, cut int    // messages left out, messages cut
+	}{
+		{"short", "them one\nus two\nthem three", "user: one\n", "user: three\n", 0, 0},
+		{"something has to go", "them one\nus \"word \" x300\nthem \"word \" x350", "user: [2 earlier messages left out]\n    word", "word\n", 2, 0},
+		{"one is counted in the singular", "us one\nthem \"word \" x377", "user: [1 earlier message left out]\n    word", "word\n", 1, 0},
+		{"nobody has counted those that were not read", "more\nus one\nthem \"word \" x377", "user: [earlier messages left out]\n    word", "word\n", 1, 0},
+		{"long ones before are cut, not skipped", "them \"word \" x5000\nus \"word \" x5000\nthem three", "user: word word", "user: three\n", 0, 2},
+		{"of what waits the long one is cut", "them one\nthem \"word \" x5000\nthem three", "user: one\n    word", "word\n    three\n", 0, 1},
+		{"a burst over the budget keeps its end", strings.Repeat("them \"word \" x20\n", 100) + "them last", "user: [84 earlier messages left out]\n    word", "word\n    last\n", 84, 0},
+		{"a burst of long ones too", strings.Repeat("them \"word \" x200\n", 100) + "them last", "user: [91 earlier messages left out]\n    word", "    last\n", 91, 9},
+		{"sides that repeat are joined", "us one\nus two\nthem three\nthem four", "user: [we wrote first]\nassistant: one\n    two\nuser: three", "four\n", 0, 0},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			p, err := s.Prompt(parseScript(t, c.script).about, "", "")
+			if err != nil {
+				t.Fatal(err)
+			}
+			checkPrompt(t, p, 500)
+			all := chatText(p.Chat)
+			if !strings.HasPrefix(all, c.begin) || !strings.HasSuffix(all, c.end) {
+				t.Errorf("the chat is %.60q ... %q\nwant %q ... %q", all, all[max(0, len(all)-30):], c.begin, c.end)
+			}
+			if n := strings.Count(all, "[cut]"); p.Dropped != c.dropped || n != c.cut {
+				t.Errorf("%d dropped and %d cut, want %d and %d", p.Dropped, n, c.dropped, c.cut)
+			}
+		})
+	}
+}
+
 // Any conversation within any budget: the prompt keeps to it, and every message
 // is either in it or counted as dropped.
 func TestAnyConversation(t *testing.T) {

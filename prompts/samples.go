@@ -27,7 +27,7 @@ func samples() []sample {
 var sampleTime = time.Date(2026, time.March, 3, 14, 5, 0, 0, time.UTC)
 
 func fullSample() *bot.Conversation {
-	long := strings.Repeat("word ", 4*maxNotes) // over every bound
+	long := strings.Repeat("word ", maxNotes) // a word is more than a token, so this is over every bound
 	value := 1200.5
 	c := &bot.Conversation{
 		Now: sampleTime,

@@ -24,8 +24,8 @@ func TestClean(t *testing.T) {
 		{"an emoji of several", "👨‍👩‍👧 🏳️‍🌈 👍🏽 1️⃣ 🇩🇪", "👨‍👩‍👧 🏳️‍🌈 👍🏽 1️⃣ 🇩🇪"},
 		{"joiners around nothing", "a\u200db \u200c👍\u200d \u200d", "ab 👍 "},
 		{"selectors in a row", "☺\ufe0f\ufe0f\ufe0f", "☺\ufe0f"},
-		{"a Persian word", "می‌خواهم", "می‌خواهم"},
-		{"a Hindi conjunct", "क्‍ष", "क्‍ष"},
+		{"a Persian word", "می\u200cخواهم", "می\u200cخواهم"},
+		{"a Hindi conjunct", "क्\u200dष", "क्\u200dष"},
 		{"a number in Arabic", "\u0600١٢", "\u0600١٢"},
 		{"combining marks", "e" + strings.Repeat("\u0301", 500), "e" + strings.Repeat("\u0301", 30)},
 		{"vietnamese", "Tiếng Việt", "Tiếng Việt"},
@@ -184,12 +184,8 @@ func FuzzCut(f *testing.F) {
 		if !utf8.ValidString(got) {
 			t.Fatalf("not valid: %q", got)
 		}
-		at := strings.LastIndex(got, cutMark)
-		if at < 0 && got != strings.TrimSpace(cutMark) {
-			t.Fatalf("no mark in %q", got)
-		}
-		if at < 0 {
-			return
+		if got == strings.TrimSpace(cutMark) {
+			return // the limit leaves room for nothing else
 		}
 		head, tail, ok := ends(s, got)
 		if !ok {
@@ -259,7 +255,7 @@ func TestDidYouMean(t *testing.T) {
 	for in, want := range map[string]string{
 		"tone":                     ", did you mean _tone.tmpl?",
 		"Pricing":                  ", did you mean pricing.tmpl?",
-		"sytem":                    ", did you mean system.tmpl?",
+		"systm":                    ", did you mean system.tmpl?",
 		"elsewhere":                ", known: _tone.tmpl pricing.tmpl system.tmpl",
 		strings.Repeat("x", 1<<20): ", known: _tone.tmpl pricing.tmpl system.tmpl",
 	} {

@@ -97,16 +97,13 @@ func transcript(c *bot.Conversation, room int) ([]bot.ChatMessage, int, error) {
 	}
 	room -= markerRoom
 	lines := fit(waiting, room)
-	for _, l := range lines {
-		room -= l.cost
+	if len(lines) == len(waiting) {
+		for _, l := range lines {
+			room -= l.cost
+		}
+		lines = slices.Concat(newest(earlier, room), lines)
 	}
-	kept := len(lines)
-	if kept == len(waiting) {
-		before := newest(earlier, room)
-		kept += len(before)
-		lines = slices.Concat(before, lines)
-	}
-	dropped := len(earlier) + len(waiting) - kept
+	dropped := len(earlier) + len(waiting) - len(lines)
 	return chat(opening(c, dropped, lines), lines), dropped, nil
 }
 
@@ -131,20 +128,24 @@ func split(c *bot.Conversation) (earlier, waiting []bot.Turn) {
 }
 
 // fit renders turns into room: all of them, the longest cut to what the others
-// leave, as long as minTurn is left for each; else the newest of them.
+// leave. When that would be less than minTurn, only the newest of them.
 func fit(turns []bot.Turn, room int) []line {
-	turns = turns[max(0, len(turns)-max(1, room/minTurn)):]
 	var lines []line
 	var costs []int
-	for _, t := range turns {
+	least := 0 // what lines take when all that can be is cut
+	for _, t := range slices.Backward(turns) {
 		l := newLine(t, room)
+		if least += min(l.cost, minTurn); least > room && len(lines) > 0 {
+			break
+		}
 		lines = append(lines, l)
 		costs = append(costs, l.cost)
 	}
+	slices.Reverse(lines)
 	limit := share(costs, room)
-	for i := range lines {
+	for i, t := range turns[len(turns)-len(lines):] {
 		if lines[i].cost > limit {
-			lines[i] = newLine(turns[i], limit)
+			lines[i] = newLine(t, limit)
 		}
 	}
 	return lines

@@ -232,11 +232,11 @@ func tagged(tags, names []string) bool {
 }
 
 // The most that one expression may have to read. A direct message has at most
-// 10,000 characters (X's limit), so these are met by what is not a message:
-// then the guard fails, and a person looks at it.
+// 10,000 characters (X's limit), each at most 4 bytes in UTF-8, so these are met
+// by what is hardly a message: then the guard fails, and a person looks at it.
 const (
-	maxText  = 64 << 10 // bytes: one text, or all texts of a list together
-	maxItems = 200      // of a list
+	maxText  = 40_000 // bytes: one text, or all texts of a list together
+	maxItems = 200    // of a list
 )
 
 // overlong returns which parts of e are larger than an expression may have to read.

@@ -24,9 +24,9 @@ import (
 //   - patterns are constant; RE2 needs at most one step per instruction and byte;
 //   - a loop over a list runs maxItems times at most.
 //
-// The unit is a pass: one step for each byte of maxText. maxPasses is about half
-// a second on a slow machine, with a pattern made to be slow; 20 words to look
-// for are about 120.
+// The unit is a pass: one step for each byte of maxText. A guard of maxPasses
+// takes about a third of a second with a pattern and a text made to be slow
+// (TestBombs); looking for 20 words of six letters is about 140.
 const (
 	maxPasses = 1000
 	maxLoops  = 2 // within each other
@@ -485,26 +485,33 @@ func (p *patterns) Visit(n *ast.Node) {
 	}
 }
 
-// patternSize is at least the number of instructions that pattern compiles to,
-// without compiling it.
+// patternSize is how many instructions pattern compiles to, about, without
+// compiling it.
 func patternSize(pattern string) int {
 	re, err := syntax.Parse(pattern, syntax.Perl)
 	if err != nil {
 		return 0 // refused by refusePatterns
 	}
-	return regexpSize(re)
+	return 2 + regexpSize(re)
 }
 
 func regexpSize(re *syntax.Regexp) int {
-	size := 2 + len(re.Rune)
-	if re.Op == syntax.OpCharClass {
-		size = 2
-	}
+	size := 0
 	for _, sub := range re.Sub {
 		size += regexpSize(sub)
 	}
-	if re.Op == syntax.OpRepeat {
-		size *= max(re.Min+1, re.Max)
+	switch re.Op {
+	case syntax.OpLiteral:
+		size = len(re.Rune)
+	case syntax.OpConcat:
+	case syntax.OpAlternate:
+		size += len(re.Sub) - 1
+	case syntax.OpCapture, syntax.OpStar:
+		size += 2
+	case syntax.OpRepeat:
+		size = size*max(1, re.Min, re.Max) + max(1, re.Max-re.Min)
+	default:
+		size++
 	}
 	return min(size, maxPasses*maxItems)
 }

@@ -38,6 +38,7 @@ const (
 	maxHours    = 50
 	maxWindows  = 400 // of one line of hours, closed dates too
 	maxDepth    = 16  // of lists and mappings within each other
+	maxIndent   = 100 // of a line, in characters
 	maxProblems = 50  // that are reported
 )
 
@@ -130,9 +131,11 @@ func (l *loader) invalidUTF8() position {
 // simple refuses the parts of YAML that a rule file does not need and that let a
 // small file become a large one, and nesting that the parser is slow with.
 func (l *loader) simple(tokens token.Tokens) bool {
-	depth, run := 0, 0
+	depth, run, line := 0, 0, 0
 	for _, tk := range tokens {
 		p := position{tk.Position.Line, tk.Position.Column}
+		indented := depth == 0 && p.line != line && p.column > maxIndent && tk.Type != token.CommentType
+		line = p.line
 		switch tk.Type {
 		case token.SequenceStartType, token.MappingStartType:
 			depth++
@@ -151,7 +154,7 @@ func (l *loader) simple(tokens token.Tokens) bool {
 		if run++; tk.Type != token.SequenceEntryType {
 			run = 0
 		}
-		if max(depth, run) > maxDepth {
+		if max(depth, run) > maxDepth || indented {
 			l.report(p, "", "lists and mappings are nested too deeply")
 			return false
 		}

@@ -266,6 +266,9 @@ func (m *move) allowed() (done bool, err error) {
 	case bot.StateAnswered:
 		ok = m.free || m.same && (m.promised || state == bot.StateAnswered)
 	case bot.StateRetry:
+		if m.same && state == bot.StateRetry {
+			return false, nil // only the due time changes
+		}
 		ok = m.same && state == bot.StateIntent && m.rec.moved == m.l.Token
 		if ok && !m.live(0) {
 			return false, bot.ErrLeaseLost
@@ -317,10 +320,11 @@ func (m *move) begin() (done bool, err error) {
 // note keeps what a refused move still told: our own messages, and that a newer
 // one came.
 func (m *move) note() {
-	if m.rec.State == bot.StateNone {
-		return
+	for id := range m.added() {
+		if _, known := m.rec.Own[id]; !known && m.rec.State != bot.StateNone {
+			m.rec.Own = m.own()
+		}
 	}
-	m.rec.Own = m.own()
 	if m.promised && m.newer && m.next.MessageAt.After(m.rec.newer) {
 		m.rec.newer = m.next.MessageAt
 	}
@@ -343,17 +347,16 @@ func (m *move) do(again time.Duration) {
 	if r.State != bot.StateHanding {
 		r.Tag, r.Assign = "", ""
 	}
-	switch r.State {
-	case bot.StateIntent:
+	retried := m.same && old.State == bot.StateRetry && (r.State == bot.StateRetry || r.State == bot.StateWaiting)
+	switch {
+	case retried:
+		r.State, rec.moved = bot.StateRetry, old.moved
+	case r.State == bot.StateIntent:
 		r.Token, rec.moved = token, token
-	case bot.StateRetry, bot.StateHanding:
+	case r.State == bot.StateRetry, r.State == bot.StateHanding:
 		rec.moved = token
-	case bot.StateWaiting:
-		if m.same && old.State == bot.StateRetry {
-			r.State, rec.moved = bot.StateRetry, old.moved
-		}
 	}
-	due, open := m.now.Add(again), again > 0 || !r.State.Terminal()
+	due, open := m.now.Add(again), again > 0 || !r.State.Terminal() && r.State != bot.StateWaiting && !retried
 	switch {
 	case old.newer.IsZero():
 	case r.State.Terminal():
@@ -372,6 +375,7 @@ func (m *move) do(again time.Duration) {
 // keep carries over what the record knows of the same message.
 func (m *move) keep(rec *record) {
 	r, old := &rec.Record, m.rec
+	r.SentSum = cmp.Or(r.SentSum, old.SentSum)
 	if !m.same {
 		if old.MessageID != "" && old.MessageAt.Equal(r.MessageAt) {
 			rec.finished = maps.Clone(old.finished)
@@ -395,15 +399,7 @@ func (m *move) keep(rec *record) {
 // own is what is known of our own messages, with what next adds: the 64 newest of
 // the last 48 hours.
 func (m *move) own() map[string]time.Time {
-	all := map[string]time.Time{}
-	if m.next.State == bot.StateSent && m.next.SentID != "" {
-		all[m.next.SentID] = ms(m.now)
-	}
-	for id, at := range m.next.Own {
-		if !at.IsZero() {
-			all[id] = ms(at)
-		}
-	}
+	all := m.added()
 	maps.Copy(all, m.rec.Own)
 	maps.DeleteFunc(all, func(_ string, at time.Time) bool { return m.now.Sub(at) >= 48*time.Hour })
 	ids := slices.SortedFunc(maps.Keys(all), func(a, b string) int { return all[b].Compare(all[a]) })
@@ -412,6 +408,20 @@ func (m *move) own() map[string]time.Time {
 	}
 	if len(all) == 0 {
 		return nil
+	}
+	return all
+}
+
+// added are the messages of our own that next tells of.
+func (m *move) added() map[string]time.Time {
+	all := map[string]time.Time{}
+	if m.next.State == bot.StateSent && m.next.SentID != "" {
+		all[m.next.SentID] = ms(m.now)
+	}
+	for id, at := range m.next.Own {
+		if !at.IsZero() {
+			all[id] = ms(at)
+		}
 	}
 	return all
 }

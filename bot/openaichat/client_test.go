@@ -79,6 +79,8 @@ func TestServers(t *testing.T) {
 		{name: "an error with status 200", script: []answer{send(200, `{"error":"model runner stopped"}`)}, err: ErrInvalid, want: "model runner stopped", requests: 3, person: true},
 		{name: "an error with status 200 that has its own, OpenRouter", script: []answer{send(200, `{"error":{"code":502,"message":"Provider returned error","metadata":{"raw":"overloaded"}}}`), chat(decision)}, want: decision, requests: 2, tokens: 120},
 		{name: "a wrong key with status 200", script: []answer{send(200, `{"error":{"code":401,"message":"No auth"}}`)}, err: ErrRejected, want: "check OPENAI_API_KEY", requests: 1},
+		{name: "out of credit with status 200", script: []answer{send(200, `{"error":{"type":"insufficient_quota","message":"pay"}}`)}, err: ErrNoCredit, want: "topped up", requests: 1},
+		{name: "filtered with status 200", script: []answer{send(200, `{"error":{"code":"content_filter","message":"Margarethe"}}`)}, err: ErrRefused, want: "content_filter", requests: 1, person: true},
 		{name: "an endless body", script: []answer{endless}, err: ErrInvalid, want: "longer than the limit", requests: 1, person: true},
 
 		{name: "a server's own trouble", script: []answer{problemAnswer(500, "server_error", "oops")}, err: ErrUnavailable, want: "status 500 (server_error): oops", requests: 3},
@@ -250,6 +252,18 @@ func TestNothingToAnswer(t *testing.T) {
 		c := newClient(t, f, nil)
 		_, err := c.Complete(t.Context(), bot.Prompt{System: "You answer.", Chat: []bot.ChatMessage{{Role: bot.RoleUser, Text: " "}}})
 		if !errors.Is(err, ErrRefused) || len(f.requests()) != 0 {
+			t.Errorf("%v after %d requests", err, len(f.requests()))
+		}
+	})
+}
+
+// TestModelOfAnotherKind: the library knows that this one does not chat.
+func TestModelOfAnotherKind(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := &fake{script: []answer{chat(decision)}}
+		c := newClient(t, f, func(o *Options) { o.Model = "text-davinci-003" })
+		_, err := c.Complete(t.Context(), question())
+		if !errors.Is(err, ErrRejected) || !strings.Contains(fmt.Sprint(err), "OPENAI_MODEL") || len(f.requests()) != 0 {
 			t.Errorf("%v after %d requests", err, len(f.requests()))
 		}
 	})

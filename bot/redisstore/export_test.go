@@ -2,3 +2,15 @@ package redisstore
 
 // SetRunID is what happens when a new connection reaches another server.
 func SetRunID(s *Store, id string) { s.runID.Store(&id) }
+
+// URLHelp is what is said of a URL that cannot be read.
+var URLHelp = errURL.Error()
+
+// TryURL makes a client for the URL, without connecting.
+func TryURL(raw string) error {
+	c, err := dial(raw, nil, nil)
+	if err != nil {
+		return err
+	}
+	return c.Close()
+}

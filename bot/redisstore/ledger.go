@@ -31,11 +31,14 @@ const longest = 64
 //     unless that one is intent or handing: after a wipe the fact is all we have.
 //   - a refused move still leaves what it knew: the bot's own messages, and that
 //     a newer message came. The thread then stays open, and is due at once, when
-//     the record reaches its end. To close a thread that has nothing to do, repeat
-//     its terminal state with again 0.
+//     the record reaches its end.
+//   - again 0 closes a thread in a terminal state, in waiting, and in retry when it
+//     stands there already; to close one that has nothing to do, repeat its state
+//     with again 0. An intent, a handoff under way and a new retry stay open.
 //   - Reason and Guard of a terminal record are cut to 64 bytes.
 //   - Own and SentID are added to what is known, never taken away; the 64 newest
-//     of the last 48 hours are kept.
+//     of the last 48 hours are kept. SentSum stays until there is another.
+//   - Terminal and closed records are forgotten after Options.Retention.
 func (s *Store) Advance(ctx context.Context, l bot.Lease, next bot.Record, again time.Duration) error {
 	if l.Thread == "" {
 		return fmt.Errorf("redis advance: %w", errNoThread)
@@ -144,6 +147,7 @@ const (
 	fieldBase    = "base"
 	fieldLooked  = "look"
 	fieldSent    = "sent"
+	fieldSentSum = "sum"
 	fieldTag     = "tag"
 	fieldAssign  = "assign"
 	fieldRules   = "rules"
@@ -184,6 +188,7 @@ func fieldsFor(next bot.Record) ([]any, error) {
 	add(fieldReason, reason)
 	add(fieldSeen, unixMSOrNone(next.SeenAt))
 	add(fieldRules, next.Generation)
+	add(fieldSentSum, next.SentSum)
 	if next.Tries > 0 {
 		add(fieldTries, strconv.Itoa(next.Tries))
 	}
@@ -216,6 +221,7 @@ func readRecord(thread string, h map[string]string) bot.Record {
 		Base:       h[fieldBase],
 		LookedAt:   readMS(h[fieldLooked]),
 		SentID:     h[fieldSent],
+		SentSum:    h[fieldSentSum],
 		Tag:        h[fieldTag],
 		Assign:     h[fieldAssign],
 		Generation: h[fieldRules],

@@ -120,7 +120,7 @@ func TestConformanceRedis(t *testing.T) {
 		storetest.InRealTime(t, func(t *testing.T) storetest.World {
 			o := redisstore.Options{
 				URL: url, Team: fmt.Sprintf("team-%d", teams.Add(1)), Fresh: true,
-				Lease: 3 * time.Second, Send: 500 * time.Millisecond, Quarantine: 4 * time.Second,
+				Lease: 2 * time.Second, Send: 300 * time.Millisecond, Quarantine: 2500 * time.Millisecond,
 			}
 			wipe := func() {
 				keys, err := c.Keys(t.Context(), "inboxbot:{"+o.Team+"}:*").Result()

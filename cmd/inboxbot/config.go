@@ -399,21 +399,24 @@ func (r *envReader) checkBaseURL(name, value string) string {
 	return strings.TrimRight(value, "/")
 }
 
-var redisScheme = regexp.MustCompile(`^rediss?([+-](sentinel|cluster))?$`)
+var redisScheme = regexp.MustCompile(`^(unix|rediss?(\+(sentinel|cluster))?)$`)
 
-// checkRedis is the part that needs no driver, and shows nothing of the URL.
+// checkRedis is what can be told without the driver, and shows nothing of the
+// URL: redisstore, which takes apart those of several hosts, has the last word.
 func (r *envReader) checkRedis(name, value string) {
 	if value == "" {
 		return
 	}
+	scheme, rest, _ := strings.Cut(value, "://")
+	single := scheme == "redis" || scheme == "rediss"
 	u, err := url.Parse(value)
 	switch {
-	case err != nil:
-		r.problem(name, "not a URL: write redis://user:password@host:6379/0, with special characters of the password percent-encoded")
-	case !redisScheme.MatchString(u.Scheme):
+	case !redisScheme.MatchString(scheme):
 		r.problem(name, "does not start with redis:// or rediss://: write redis://host:6379/0, or rediss:// for TLS")
-	case u.Host == "":
+	case rest == "", single && err == nil && u.Host == "":
 		r.problem(name, "names no host: write redis://host:6379/0")
+	case single && err != nil:
+		r.problem(name, "not a URL: write redis://user:password@host:6379/0, with special characters of the password percent-encoded")
 	}
 }
 

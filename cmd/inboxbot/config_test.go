@@ -90,7 +90,9 @@ func TestConfigValues(t *testing.T) {
 		{"a tag in any script", "BOT_HANDOFF_TAG=für Menschen", func(c Config) any { return c.HandoffTag }, "für Menschen"},
 		{"an equals sign in a value", "OPENAI_MODEL=a=b", func(c Config) any { return c.OpenAIModel }, "a=b"},
 		{"Redis over TLS", "REDIS_URL=rediss://h:1", func(c Config) any { return c.RedisURL.Reveal() }, "rediss://h:1"},
-		{"Redis sentinel", "REDIS_URL=redis://h:26379?master_name=m", func(c Config) any { return c.RedisURL.Reveal() }, "redis://h:26379?master_name=m"},
+		{"Redis sentinel", "REDIS_URL=redis+sentinel://h1:1,h2:2/main/0", func(c Config) any { return c.RedisURL.Reveal() }, "redis+sentinel://h1:1,h2:2/main/0"},
+		{"Redis cluster", "REDIS_URL=rediss+cluster://h1:1,[::1]:2", func(c Config) any { return c.RedisURL.Reveal() }, "rediss+cluster://h1:1,[::1]:2"},
+		{"Redis on a socket", "REDIS_URL=unix:///run/redis.sock", func(c Config) any { return c.RedisURL.Reveal() }, "unix:///run/redis.sock"},
 	} {
 		t.Run(row.name, func(t *testing.T) {
 			c, err := readConfig(t.Context(), with(row.env), needInbox)
@@ -149,6 +151,8 @@ func TestConfigProblems(t *testing.T) {
 		{"a whole endpoint", "OPENAI_BASE_URL=https://h/v1/chat/completions/", `OPENAI_BASE_URL: ends in /chat/completions, which the bot adds itself: write only what comes before it`},
 		{"a Redis URL that does not parse", "REDIS_URL=redis://:hunter2#%@h:6379", `REDIS_URL: not a URL: write redis://user:password@host:6379/0, with special characters of the password percent-encoded`},
 		{"Redis without scheme", "REDIS_URL=localhost:6379", `REDIS_URL: does not start with redis:// or rediss://: write redis://host:6379/0, or rediss:// for TLS`},
+		{"Redis over HTTP", "REDIS_URL=https://:hunter2@h", `REDIS_URL: does not start with redis:// or rediss://: write redis://host:6379/0, or rediss:// for TLS`},
+		{"a cluster without hosts", "REDIS_URL=redis+cluster://", `REDIS_URL: names no host: write redis://host:6379/0`},
 		{"Redis without host", "REDIS_URL=redis:///0", `REDIS_URL: names no host: write redis://host:6379/0`},
 		{"a token with a break inside", "INBOX_API_TOKEN=hunter\n2", `INBOX_API_TOKEN: holds a space, a line break or a character outside ASCII: copy it once more, without anything around it`},
 		{"a key with a dash of another kind", "OPENAI_API_KEY=sk–hunter2", `OPENAI_API_KEY: holds a space, a line break or a character outside ASCII: copy it once more, without anything around it`},

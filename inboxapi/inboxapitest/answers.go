@@ -140,20 +140,15 @@ func (s *Server) Unanswered() []inboxapi.Thread {
 	defer s.mu.Unlock()
 	var threads []inboxapi.Thread
 	for _, t := range s.order {
-		i := slices.IndexFunc(t.messages, (*message).live)
-		if i < 0 {
-			continue
-		}
 		for _, m := range slices.Backward(t.messages) {
-			if m.live() {
-				if m.inbound {
-					threads = append(threads, s.view(t))
-				}
-				break
+			if !m.Live() {
+				continue
 			}
+			if m.inbound {
+				threads = append(threads, s.view(t))
+			}
+			break
 		}
 	}
 	return threads
 }
-
-func (m *message) live() bool { return m.Live() }

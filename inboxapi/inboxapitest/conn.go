@@ -23,7 +23,7 @@ func (s *Server) Dial(ctx context.Context, _, _ string) (net.Conn, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
-	return s.listener.dial(s)
+	return s.listener.dial(s.front)
 }
 
 // listener hands one end of every dialled connection to an http.Server.

@@ -57,7 +57,7 @@ func (l *limiter) take(now time.Time) quota {
 			continue
 		}
 		// Room comes when the request that is limit places from the end leaves.
-		if d := l.leaves(w, now).Sub(now); bit < 0 || d > wait {
+		if d := l.leaves(w).Sub(now); bit < 0 || d > wait {
 			bit, wait = i, d
 		}
 	}
@@ -71,10 +71,7 @@ func (l *limiter) take(now time.Time) quota {
 }
 
 // leaves is when the request that keeps w full is out of it.
-func (l *limiter) leaves(w window, now time.Time) time.Time {
-	if w.limit == 0 || len(l.served) < w.limit {
-		return now.Add(w.length) // unreachable: a full window holds limit requests
-	}
+func (l *limiter) leaves(w window) time.Time {
 	return l.served[len(l.served)-w.limit].Add(w.length)
 }
 

@@ -73,13 +73,13 @@ func operations() []operation {
 
 // call is one request on its way through an operation.
 type call struct {
-	op       operation
-	r        *http.Request
-	body     []byte
-	entry    *Request
-	fault    chosen   // the zero value when nothing goes wrong
-	answers  string   // newest inbound message of the thread when the request came
-	sent     []func() // hooks to call once the lock is free
+	op      operation
+	r       *http.Request
+	body    []byte
+	entry   *Request
+	fault   chosen   // the zero value when nothing goes wrong
+	answers string   // newest inbound message of the thread when the request came
+	sent    []func() // hooks to call once the lock is free
 }
 
 // ServeHTTP serves the API below /api/v1. A fault that resets or never answers
@@ -360,4 +360,3 @@ func (t *thread) newestInbound() string {
 	}
 	return ""
 }
-

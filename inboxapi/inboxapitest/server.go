@@ -38,7 +38,8 @@ type Options struct {
 	Token  string           // the only token accepted; "" accepts any that is not empty
 	Now    func() time.Time // the API's clock, also behind its Date header; nil: time.Now
 	Limits Limits
-	Seed   uint64 // of ids and of the faults' dice; the same seed and calls give the same ids
+	Wrap   func(http.Handler) http.Handler // around what Dial reaches, such as the contract package's Middleware
+	Seed   uint64                          // of ids and of the faults' dice; the same seed and calls give the same ids
 	Switches
 }
 
@@ -72,8 +73,9 @@ const (
 type Server struct {
 	opts    Options
 	mux     *http.ServeMux
-	done    chan struct{}        // closed by Close
-	tokenID string               // the user a token belongs to, before there are members
+	front   http.Handler  // what Dial reaches
+	done    chan struct{} // closed by Close
+	tokenID string        // the user a token belongs to, before there are members
 
 	mu       sync.Mutex // guards everything below
 	ids      *rand.Rand
@@ -124,6 +126,10 @@ func New(o Options) *Server {
 	s.limiter.init(o.Limits)
 	s.listener.init()
 	s.tokenID = s.newID()
+	s.front = s
+	if o.Wrap != nil {
+		s.front = o.Wrap(s)
+	}
 	s.team = inboxapi.Team{
 		ID: s.newID(), Name: "Acme", Slug: "acme", Currency: "USD",
 		CreatedAt: s.now().AddDate(-1, 0, 0),

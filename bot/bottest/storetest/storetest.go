@@ -161,7 +161,7 @@ const (
 		          waiting intent retry handing handoff sent answered skipped
 		waiting   yes     yes    no    yes     no      yes  yes      yes
 		intent    no      no     no    yes     no      yes  yes      yes
-		retry     yes     yes    no    yes     no      yes  yes      yes
+		retry     yes     yes    yes   yes     no      yes  yes      yes
 		handing   no      no     no    no      yes     yes  yes      no
 		sent      no      no     no    no      no      yes  no       no
 		handoff   no      no     no    no      yes     no   no       no
@@ -193,7 +193,7 @@ const (
 		none      yes     lease  no    lease   no      yes  yes      lease
 		waiting   yes     lease  no    lease   no      yes  yes      lease
 		intent    no      lease  no    lease   no      yes  yes      lease
-		retry     yes     lease  no    lease   no      yes  yes      lease
+		retry     yes     lease  yes   lease   no      yes  yes      lease
 		handing   no      lease  no    lease   yes     yes  yes      lease
 		sent      no      lease  no    lease   no      yes  no       lease`
 )
@@ -232,8 +232,11 @@ func (s *suite) cell(from, to bot.State, message, want string, leaseless bool) {
 	if !leaseless {
 		l = s.claim()
 	}
-	before := s.record()
-	s.move(l, s.message(message, to), 0, map[string]error{
+	before, again := s.record(), time.Millisecond
+	if to.Terminal() {
+		again = 0
+	}
+	s.move(l, s.message(message, to), again, map[string]error{
 		"yes": nil, "no": bot.ErrRecorded, "lease": bot.ErrLeaseLost,
 	}[want])
 	after := s.record()
@@ -249,6 +252,7 @@ func (s *suite) cell(from, to bot.State, message, want string, leaseless bool) {
 	if after.State != to || after.MessageID != message {
 		s.Fatalf("the record is %q about %q, want %q about %q", after.State, after.MessageID, to, message)
 	}
+	time.Sleep(2 * time.Millisecond)
 	if open := s.due(); open == to.Terminal() {
 		s.Fatalf("open: %t in state %q", open, to)
 	}
@@ -565,9 +569,14 @@ func kept() []test {
 			next.Generation = "f00d"
 			l := s.claim()
 			s.move(l, next, 0, nil)
-			s.move(l, bot.Record{State: bot.StateSent, MessageID: "this", MessageAt: s.now}, 0, nil)
-			if r := s.record(); r.Guard != "pricing" || r.Reason != "asked for it" || r.Generation != "f00d" {
+			s.move(l, bot.Record{State: bot.StateSent, MessageID: "this", MessageAt: s.now, SentSum: "sum"}, 0, nil)
+			s.move(l, s.message("this", bot.StateSent), 0, nil)
+			if r := s.record(); r.SentSum != "sum" || r.Guard != "pricing" || r.Reason != "asked for it" || r.Generation != "f00d" {
 				s.Fatalf("record %+v", r)
+			}
+			s.move(l, s.message("new", bot.StateWaiting), 0, nil)
+			if got := s.record().SentSum; got != "sum" {
+				s.Fatalf("sum %q after a newer message", got)
 			}
 		}},
 		{"kept/any text as it is", func(s *suite) {
@@ -625,9 +634,10 @@ func kept() []test {
 		}},
 		{"due/in time and in order", func(s *suite) {
 			for i, id := range []string{"late", "early", "middle"} {
-				again := []time.Duration{s.Lease, 0, s.Lease / 2}[i]
+				again := []time.Duration{s.Lease, time.Millisecond, s.Lease / 2}[i]
 				s.move(bot.Lease{Thread: id}, s.message("this", bot.StateWaiting), again, nil)
 			}
+			time.Sleep(2 * time.Millisecond)
 			s.wantDue("early")
 			time.Sleep(s.Lease/2 + 10*time.Millisecond)
 			s.wantDue("early", "middle")
@@ -640,7 +650,7 @@ func kept() []test {
 		}},
 		{"due/a limit takes the longest due", func(s *suite) {
 			for i := range 5 {
-				s.move(bot.Lease{Thread: fmt.Sprint(i)}, s.message("this", bot.StateWaiting), 0, nil)
+				s.move(bot.Lease{Thread: fmt.Sprint(i)}, s.message("this", bot.StateWaiting), time.Millisecond, nil)
 				time.Sleep(2 * time.Millisecond)
 			}
 			due, err := s.Store.Due(s.Context(), 2)
@@ -669,6 +679,24 @@ func kept() []test {
 			s.wantDue(thread)
 			s.move(l, s.message("this", bot.StateSkipped), 0, nil)
 			s.wantDue()
+		}},
+		{"due/what is left alone is closed", func(s *suite) {
+			seen := bot.Lease{Thread: thread}
+			s.move(seen, s.message("this", bot.StateWaiting), time.Millisecond, nil)
+			time.Sleep(2 * time.Millisecond)
+			s.wantDue(thread)
+			s.move(seen, s.message("this", bot.StateWaiting), 0, nil)
+			s.wantDue()
+			s.release(s.bring(bot.StateRetry)) // a new retry stays open, whatever again says
+			s.wantDue(thread)
+			s.move(seen, s.message("this", bot.StateRetry), 0, nil)
+			s.wantDue()
+		}},
+		{"due/a promise stays open, whatever again says", func(s *suite) {
+			l := s.bring(bot.StateIntent)
+			s.wantDue(thread)
+			s.move(l, s.message("this", bot.StateHanding), 0, nil)
+			s.wantDue(thread)
 		}},
 		{"due/a message that came while we sent stays", func(s *suite) {
 			l := s.bring(bot.StateIntent)

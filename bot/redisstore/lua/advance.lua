@@ -4,7 +4,7 @@
 --       ms the lease must last for a send, run id if INFO is not allowed here,
 --       retention ms, thread, then fields of the record: name, value, ...
 local token, lease_gen, state, mid, mat = ARGV[1], ARGV[2], ARGV[3], ARGV[4], tonumber(ARGV[5])
-local again, need, retention, thread = tonumber(ARGV[6]), tonumber(ARGV[7]), ARGV[9], ARGV[10]
+local again, need, retention, thread = tonumber(ARGV[6]), tonumber(ARGV[7]), tonumber(ARGV[9]), ARGV[10]
 local given = {}
 local now = now_ms()
 for i = 11, #ARGV, 2 do
@@ -67,7 +67,9 @@ local may = {
     return fact({ answered = true })
   end,
   retry = function()
-    if not (same and mine and rec.st == 'intent') then
+    if same and rec.st == 'retry' then
+      return 'go' -- only the due time changes
+    elseif not (same and mine and rec.st == 'intent') then
       return 'recorded'
     end
     return live(0) and 'go' or 'lost'
@@ -101,7 +103,7 @@ if answer == 'recorded' then
     rec.nat, note = int(mat), true
   end
   if note then
-    write(KEYS[2], rec, now, retention)
+    write(KEYS[2], rec, now, math.max(0, redis.call('PTTL', KEYS[2])))
   end
 end
 if answer == 'again' then
@@ -110,7 +112,7 @@ elseif answer ~= 'go' then
   return answer
 end
 
-local new = { st = state, mid = mid, mat = int(mat), at = int(now) }
+local new = { st = state, mid = mid, mat = int(mat), at = int(now), sum = rec.sum }
 for field, value in pairs(rec) do
   if string.sub(field, 1, 2) == 'o:' then
     new[field] = value
@@ -131,14 +133,17 @@ for field, value in pairs(given) do
     new[field] = value
   end
 end
-if state == 'waiting' and same and rec.st == 'retry' then
+-- Seen or tried again, what was certainly not sent still was not, and the lease
+-- that began it may not begin it again.
+local retried = same and rec.st == 'retry' and (state == 'waiting' or state == 'retry')
+if retried then
   new.st, new.tok = 'retry', rec.tok
 elseif state == 'intent' or state == 'retry' or state == 'handing' then
   new.tok = token
 end
 
 local due = now + again
-local open = again > 0 or not terminal[state]
+local open = again > 0 or not (terminal[state] or state == 'waiting' or retried)
 if promised and rec.nat then -- a newer message waits
   if terminal[state] then
     -- The token is kept so that a repeat of this move does not close the thread.
@@ -148,7 +153,7 @@ if promised and rec.nat then -- a newer message waits
   end
 end
 
-write(KEYS[2], new, now, retention)
+write(KEYS[2], new, now, (terminal[state] or not open) and retention or 0)
 if open then
   redis.call('ZADD', KEYS[4], int(due), thread)
 else

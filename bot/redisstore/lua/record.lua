@@ -87,8 +87,8 @@ local function own(rec, now)
 end
 
 -- write replaces the record as a whole: a hash that once held a long text would
--- keep its large encoding if the field alone was deleted.
-local function write(key, rec, now, retention)
+-- keep its large encoding if the field alone was deleted. ttl is in ms, 0 for ever.
+local function write(key, rec, now, ttl)
   local flat = {}
   for field, value in pairs(rec) do
     if string.sub(field, 1, 2) ~= 'o:' then
@@ -103,7 +103,7 @@ local function write(key, rec, now, retention)
   end
   redis.call('DEL', key)
   redis.call('HSET', key, unpack(flat))
-  if terminal[rec.st] then
-    redis.call('PEXPIRE', key, retention)
+  if ttl > 0 then
+    redis.call('PEXPIRE', key, int(ttl))
   end
 end

@@ -16,9 +16,9 @@ import (
 	"inboxbot/inboxapi/inboxapitest"
 )
 
-// world is a simulated inbox and the bot that serves it, inside a synctest
+// scene is a simulated inbox and the bot that serves it, inside a synctest
 // bubble: time passes only when everybody waits.
-type world struct {
+type scene struct {
 	t     *testing.T
 	sim   *inboxapitest.Server
 	store *bottest.Store
@@ -32,17 +32,17 @@ type world struct {
 	handled []bot.Handled
 }
 
-// inWorld runs a test in a bubble, with a world in which every thread is
+// inScene runs a test in a bubble, with a world in which every thread is
 // answered with "ok" unless the test changes model or rules.
-func inWorld(t *testing.T, f func(w *world)) {
+func inScene(t *testing.T, f func(w *scene)) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
-		w := &world{
+		w := &scene{
 			t:     t,
 			sim:   inboxapitest.New(inboxapitest.Options{}),
 			store: bottest.NewStore(bottest.StoreOptions{}),
 			model: bottest.NewModel(func(bot.Prompt) (string, error) { return answer("ok"), nil }),
-			rules: &rulesOf{judge: replyTo},
+			rules: &rulesOf{judge: alwaysReply},
 			cfg:   bot.Config{Live: true, Settle: -1},
 		}
 		defer w.sim.Close()
@@ -64,7 +64,7 @@ func decision(d bot.Decision) string {
 }
 
 // start builds a bot of the world as it is now. Every call is another process.
-func (w *world) start() *bot.Bot {
+func (w *scene) start() *bot.Bot {
 	w.t.Helper()
 	client, err := inboxapi.New(inboxapi.Options{BaseURL: inboxapitest.BaseURL, Token: "secret-token", Dial: w.sim.Dial})
 	if err != nil {
@@ -90,7 +90,7 @@ func (w *world) start() *bot.Bot {
 }
 
 // once runs one bot for one sweep.
-func (w *world) once() {
+func (w *scene) once() {
 	w.t.Helper()
 	if err := w.start().Once(w.t.Context()); err != nil {
 		w.t.Fatalf("once: %v", err)
@@ -98,7 +98,7 @@ func (w *world) once() {
 }
 
 // during runs one bot for d, and stops it.
-func (w *world) during(d time.Duration) {
+func (w *scene) during(d time.Duration) {
 	w.t.Helper()
 	ctx, cancel := context.WithTimeout(w.t.Context(), d)
 	defer cancel()
@@ -108,7 +108,7 @@ func (w *world) during(d time.Duration) {
 }
 
 // thread adds a thread in which the prospect has said the texts.
-func (w *world) thread(texts ...string) inboxapi.Thread {
+func (w *scene) thread(texts ...string) inboxapi.Thread {
 	t := w.sim.AddThread(inboxapitest.NewThread{})
 	for _, text := range texts {
 		w.sim.Receive(t.ID, text)
@@ -117,7 +117,7 @@ func (w *world) thread(texts ...string) inboxapi.Thread {
 }
 
 // sent returns what the bot said in a thread.
-func (w *world) sent(thread string) []string {
+func (w *scene) sent(thread string) []string {
 	texts := []string{}
 	for _, m := range w.sim.Transcript(thread) {
 		if m.Origin != nil && *m.Origin == inboxapi.OriginAPI {
@@ -128,7 +128,7 @@ func (w *world) sent(thread string) []string {
 }
 
 // said checks what the bot said in a thread, in all.
-func (w *world) said(thread string, want ...string) {
+func (w *scene) said(thread string, want ...string) {
 	w.t.Helper()
 	got := w.sent(thread)
 	if strings.Join(got, "|") != strings.Join(want, "|") {
@@ -137,7 +137,7 @@ func (w *world) said(thread string, want ...string) {
 }
 
 // last returns what was last told of a thread.
-func (w *world) last(thread string) bot.Handled {
+func (w *scene) last(thread string) bot.Handled {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	for i := len(w.handled) - 1; i >= 0; i-- {
@@ -150,7 +150,7 @@ func (w *world) last(thread string) bot.Handled {
 }
 
 // outcome checks the last outcome of a thread and the guard that decided it.
-func (w *world) outcome(thread string, want bot.Action, guard string) {
+func (w *scene) outcome(thread string, want bot.Action, guard string) {
 	w.t.Helper()
 	if h := w.last(thread); h.Outcome != want || h.Guard != guard {
 		w.t.Errorf("outcome %s by %s (%s), want %s by %s", h.Outcome, h.Guard, h.Reason, want, guard)
@@ -172,7 +172,7 @@ func (r *rulesOf) Review(c *bot.Conversation, d bot.Decision) bot.Verdict {
 	return r.review(c, d)
 }
 
-func replyTo(*bot.Conversation) bot.Verdict {
+func alwaysReply(*bot.Conversation) bot.Verdict {
 	return bot.Verdict{Guard: "default", Outcome: bot.Outcome{Action: bot.Reply}}
 }
 
@@ -184,7 +184,7 @@ func guard(tag string, o bot.Outcome) func(*bot.Conversation) bot.Verdict {
 				return bot.Verdict{Guard: tag, Outcome: o}
 			}
 		}
-		return replyTo(c)
+		return alwaysReply(c)
 	}
 }
 

@@ -1,0 +1,143 @@
+package redisstore_test
+
+import (
+	"context"
+	"fmt"
+	"regexp"
+	"strconv"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+
+	"inboxbot/bot"
+	"inboxbot/bot/redisstore"
+)
+
+// stores runs a benchmark on miniredis and on a real server.
+func stores(b *testing.B, f func(*testing.B, *redisstore.Store)) {
+	b.Run("miniredis", func(b *testing.B) {
+		_, c := mini(b)
+		f(b, open(b, redisstore.Options{Client: c, Team: "team", Fresh: true}))
+	})
+	b.Run("redis", func(b *testing.B) {
+		f(b, open(b, redisstore.Options{URL: startRedis(b).url(), Team: "team", Fresh: true}))
+	})
+}
+
+// BenchmarkClaim is a claim and its release.
+func BenchmarkClaim(b *testing.B) {
+	stores(b, func(b *testing.B, s *redisstore.Store) {
+		ctx := b.Context()
+		for b.Loop() {
+			l, err := s.Claim(ctx, "thread")
+			if err != nil {
+				b.Fatal(err)
+			}
+			if err := s.Release(ctx, l); err != nil {
+				b.Fatal(err)
+			}
+		}
+	})
+}
+
+// BenchmarkReply is all a reply asks of the store: claim, intent, sent, release.
+func BenchmarkReply(b *testing.B) {
+	stores(b, func(b *testing.B, s *redisstore.Store) {
+		n := 0
+		for b.Loop() {
+			n++
+			reply(b.Context(), b, s, fmt.Sprint("thread-", n))
+		}
+	})
+}
+
+func reply(ctx context.Context, b *testing.B, s *redisstore.Store, thread string) {
+	b.Helper()
+	l, err := s.Claim(ctx, thread)
+	if err != nil {
+		b.Fatal(err)
+	}
+	next := intent("0197f3a2-7c41-7c3e-9d0a-5b1f2e8a4c11")
+	if err := s.Advance(ctx, l, next, time.Minute); err != nil {
+		b.Fatal(err)
+	}
+	next.State, next.SentID = bot.StateSent, "0197f3a2-9e10-7d21-8c55-2f6b7a90d3e4"
+	next.SentSum, next.Generation = "5f2b1a9c7d3e4f60", "b1946ac92492d234"
+	if err := s.Advance(ctx, l, next, 0); err != nil {
+		b.Fatal(err)
+	}
+	if err := s.Release(ctx, l); err != nil {
+		b.Fatal(err)
+	}
+}
+
+// BenchmarkRecords reads the records of one list page, and of ten.
+func BenchmarkRecords(b *testing.B) {
+	for _, n := range []int{100, 1000} {
+		b.Run(fmt.Sprint(n), func(b *testing.B) {
+			stores(b, func(b *testing.B, s *redisstore.Store) {
+				ids := make([]string, n)
+				for i := range ids {
+					ids[i] = fmt.Sprint("thread-", i)
+					reply(b.Context(), b, s, ids[i])
+				}
+				for b.Loop() {
+					if _, err := s.Records(b.Context(), ids); err != nil {
+						b.Fatal(err)
+					}
+				}
+			})
+		})
+	}
+}
+
+func BenchmarkBudget(b *testing.B) {
+	stores(b, func(b *testing.B, s *redisstore.Store) {
+		budget := s.Budget(redisstore.Quota{})
+		for b.Loop() {
+			if _, err := budget.Take(b.Context(), 1, redisstore.PriorityPost); err != nil {
+				b.Fatal(err)
+			}
+		}
+	})
+}
+
+// BenchmarkMemory fills a real server with 100,000 terminal records as a reply
+// leaves them, and reports what one takes: as Redis counts its memory, which
+// includes the key, the expiry and the allocator's rounding.
+func BenchmarkMemory(b *testing.B) {
+	url := startRedis(b).url()
+	c := redis.NewClient(must(redis.ParseURL(url)))
+	defer c.Close()
+	const records = 100_000
+	for b.Loop() {
+		s := open(b, redisstore.Options{URL: url, Team: "0197f3a2-0000-7000-8000-000000000000", Fresh: true})
+		before := usedMemory(b, c)
+		var workers sync.WaitGroup
+		for w := range 8 {
+			workers.Go(func() {
+				for i := w; i < records; i += 8 {
+					reply(b.Context(), b, s, fmt.Sprintf("0197f3a2-1111-7222-8333-%012d", i))
+				}
+			})
+		}
+		workers.Wait()
+		if b.Failed() {
+			return
+		}
+		if n := must(c.DBSize(b.Context()).Result()); n < records {
+			b.Fatalf("%d keys", n)
+		}
+		b.ReportMetric(float64(usedMemory(b, c)-before)/records, "B/record")
+		if err := c.FlushAll(b.Context()).Err(); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
+
+func usedMemory(b *testing.B, c *redis.Client) int {
+	info := must(c.Info(b.Context(), "memory").Result())
+	return must(strconv.Atoi(regexp.MustCompile(`used_memory:(\d+)`).FindStringSubmatch(info)[1]))
+}
