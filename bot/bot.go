@@ -205,7 +205,7 @@ func (b *Bot) Run(ctx context.Context) error {
 // thread from its outcome.
 func (b *Bot) Once(ctx context.Context) error {
 	defer b.background.Wait()
-	if err := b.sweep(ctx, true); err != nil {
+	if err := b.sweep(ctx); err != nil {
 		return fmt.Errorf("sweep: %w", err)
 	}
 	b.collectDue(ctx)
@@ -259,7 +259,11 @@ func (b *Bot) lookAround(ctx context.Context, polls *rhythm) {
 		return
 	}
 	before := b.work.arrivals()
-	err := b.sweep(ctx, false)
+	err := b.sweep(ctx)
+	if now := time.Now(); err == nil && !now.Before(polls.side) {
+		polls.side = now.Add(deepEvery)
+		err = b.glance(ctx)
+	}
 	if err != nil && ctx.Err() == nil {
 		b.complain("inbox", err)
 	}
@@ -274,6 +278,7 @@ type rhythm struct {
 	every    time.Duration
 	next     time.Time // the next sweep
 	due      time.Time // the next question what the ledger holds open
+	side     time.Time // the next glance at the side views
 	lead     bool      // this process is the one that polls
 }
 
@@ -284,7 +289,7 @@ func (b *Bot) newRhythm() *rhythm {
 	// A sweep in which nothing changed costs one request a view.
 	floor := time.Duration(float64(24*time.Hour) * float64(len(b.views())) / (b.cfg.QuotaShare * requestsADay))
 	least := max(b.cfg.Every, floor)
-	return &rhythm{min: least, max: max(b.cfg.EveryMax, least), every: least}
+	return &rhythm{min: least, max: max(b.cfg.EveryMax, least), every: least, side: time.Now().Add(b.cfg.EveryMax)}
 }
 
 func (r *rhythm) after(arrived bool, err error, now time.Time) {

@@ -131,7 +131,6 @@ func TestSafetyGuards(t *testing.T) {
 		want  bot.Action
 		guard string
 	}{
-		{"a message request", add(inboxapitest.NewThread{Request: true}, "hi"), bot.Skip, "request"},
 		{"older messages are being imported", add(inboxapitest.NewThread{Syncing: true}, "hi"), bot.Wait, "syncing"},
 		{"already handed over", add(inboxapitest.NewThread{Tags: []string{"Needs-Human"}}, "hi"), bot.Skip, "handed-over"},
 		{"handed over by a guard's own tag", add(inboxapitest.NewThread{Tags: []string{"vip-waiting"}}, "hi"), bot.Skip, "handed-over"},
@@ -170,6 +169,23 @@ func TestSafetyGuards(t *testing.T) {
 			})
 		})
 	}
+}
+
+func TestWhatSitsInOtherViewsIsSeenInTime(t *testing.T) {
+	inScene(t, func(w *scene) {
+		request := w.sim.AddThread(inboxapitest.NewThread{Request: true})
+		w.sim.Receive(request.ID, "hi")
+		archived := w.thread("hi")
+		w.sim.Archive(archived.ID, true)
+		w.during(10 * time.Minute)
+		w.outcome(request.ID, bot.Skip, "request")
+		w.said(request.ID)
+		w.said(archived.ID, "ok")
+
+		w.cfg.AnswerRequests = true
+		w.during(time.Minute)
+		w.said(request.ID, "ok")
+	})
 }
 
 func TestCapOfReplies(t *testing.T) {
@@ -396,7 +412,7 @@ func TestReadyTellsWhatIsWrong(t *testing.T) {
 			t.Error("ready before the first sweep")
 		}
 		done := make(chan error)
-		ctx, cancel := contextOf(t)
+		ctx, cancel := w.context()
 		go func() { done <- b.Run(ctx) }()
 		time.Sleep(time.Minute)
 		if err := b.Ready(); err != nil {
@@ -419,7 +435,7 @@ func TestStopsWhenTheTokenIsRefused(t *testing.T) {
 		w.thread("hi")
 		remove := w.sim.Inject(inboxapitest.Fault{Kind: inboxapitest.FailBefore, Status: 401, Probability: 1})
 		b := w.start()
-		ctx, cancel := contextOf(t)
+		ctx, cancel := w.context()
 		done := make(chan error)
 		go func() { done <- b.Run(ctx) }()
 		time.Sleep(time.Minute)

@@ -134,7 +134,7 @@ func (h *handling) modelDown(ctx context.Context, err error) result {
 		return result{again: time.Second}
 	}
 	b.complain("model", err)
-	if down := b.model.downFor(time.Now()); down > b.cfg.ModelPatience {
+	if down := max(b.model.downFor(time.Now()), b.work.failingFor(h.c)); down > b.cfg.ModelPatience {
 		h.verdict.Guard = "model-down"
 		return h.handOff(ctx, Outcome{Action: Handoff, Reason: "the model has been out of reach for " + down.Round(time.Second).String()})
 	}

@@ -30,13 +30,16 @@ type Handover interface {
 	UpdateThread(ctx context.Context, id string, u inboxapi.ThreadUpdate) (*inboxapi.Thread, error)
 }
 
-const (
-	// sendMargin is what a lease must last beyond a send's deadline.
-	sendMargin = 2 * time.Second
-	// followUp is when a thread is looked at again after a reply: a message that
-	// came in between the look and the send hides behind our reply from every list.
-	followUp = 2 * time.Minute
-)
+// followUp is when a thread is looked at again after a reply: a message that
+// came in between the look and the send hides behind our reply from every list.
+const followUp = 2 * time.Minute
+
+// sendMargin is what a lease must last beyond a send's deadline, 2 s of 10 s. The
+// store asks for the same.
+func (c Config) sendMargin() time.Duration { return c.Send / 5 }
+
+// lookTime is what the look before the send and a margin take at most, 7 s.
+func (c Config) lookTime() time.Duration { return c.Send * 7 / 10 }
 
 // reply sends o's text, at most once for the message it answers. It looks, then
 // records its intent, then sends; an attempt whose answer is lost is looked up
@@ -70,7 +73,7 @@ func (h *handling) reply(ctx context.Context, o Outcome) result {
 		return result{again: time.Second}
 	}
 	now := time.Now()
-	if left := h.lease.Left(now); left < b.cfg.Send+sendMargin {
+	if left := h.lease.Left(now); left < b.cfg.Send+b.cfg.sendMargin() {
 		h.takeBack(ctx, intent, time.Second)
 		return result{again: time.Second}
 	}

@@ -31,7 +31,7 @@ func (b *Bot) handle(ctx context.Context, c *candidate) result {
 	}
 
 	// Everything up to the send ends while the lease certainly lasts.
-	work, cancel := context.WithTimeout(ctx, lease.Left(time.Now())-b.cfg.Send-lookTimeout)
+	work, cancel := context.WithTimeout(ctx, lease.Left(time.Now())-b.cfg.Send-b.cfg.lookTime())
 	defer cancel()
 	switch err := h.converse(work); {
 	case errors.Is(err, inboxapi.ErrNotFound):
@@ -72,10 +72,7 @@ func (b *Bot) handle(ctx context.Context, c *candidate) result {
 	return h.reply(ctx, o)
 }
 
-const (
-	heldPause   = 2 * time.Second
-	lookTimeout = 7 * time.Second // 5 s for the look before the send, 2 s of margin
-)
+const heldPause = 2 * time.Second
 
 // handling is one thread on its way through the stations.
 type handling struct {

@@ -7,61 +7,117 @@ import (
 	"strings"
 )
 
-// search is what a breadth-first walk over every reachable world of a machine
-// found.
+// edge is one step and the world after it.
+type edge struct {
+	who   uint8 // the worker, or nobody
+	what  string
+	fault bool
+	to    world
+}
+
+// next appends to out every step that w allows.
+func (m *machine) next(w *world, out []edge) []edge {
+	keep := func(happens bool) {
+		if !happens {
+			out = out[:len(out)-1]
+		}
+	}
+	after := func(who uint8, what string, fault bool) *world {
+		out = append(out, edge{who, what, fault, *w})
+		return &out[len(out)-1].to
+	}
+	for k := range worldSteps {
+		s := &worldSteps[k]
+		keep(s.do(m, after(nobody, s.what, s.fault)))
+	}
+	full, oldest := w.size(), m.shortest(w)
+	for i := range uint8(len(w.workers)) {
+		for k := range workerSteps[w.workers[i].at] {
+			s := &workerSteps[w.workers[i].at][k]
+			first := full
+			if s.reads {
+				first = oldest
+			}
+			for view := first; view <= full; view++ {
+				keep(s.do(m, after(i, s.what, s.fault || view < full), i, view))
+			}
+		}
+		keep(m.killed(after(i, "is killed", true), i))
+	}
+	return out
+}
+
+// search is a breadth-first walk over every world that a machine can reach.
 type search struct {
 	m       *machine
+	full    bool    // walk every world, those that differ in nothing that matters too
 	worlds  []world // in the order they were found
 	parents []int32 // where each was found from
-	index   []int32 // open addressing over worlds, by hash; 0 is empty, else place+1
+	index   []int32 // worlds by hash, open addressing; place+1, 0 is empty
 	seed    maphash.Seed
 
-	// Healthy steps only, for liveness: those of world i are
-	// healthy[first[i]:first[i+1]].
+	// The steps of world i that are no faults lead to healthy[first[i]:first[i+1]].
 	first   []int32
 	healthy []int32
+
+	taken   map[string]bool // what has happened
+	reached [len(recStates)]bool
 }
 
 // finding is the verdict on a machine.
 type finding struct {
 	verdict string
-	worlds  int // searched until the verdict was clear
-	depth   int // steps to the worst world, or to the world furthest away
-	trace   string
+	worlds  int    // that were walked until the verdict was clear
+	depth   int    // steps to the bad world; when there is none, to the furthest
+	story   string // the steps to the bad world
 }
 
-// explore searches m until a world is broken or there is nothing new, and then
-// for a world from which no healthy steps lead to a handled one.
+func (m *machine) search() *search {
+	return &search{m: m, index: make([]int32, 1<<12), seed: maphash.MakeSeed(), taken: map[string]bool{}}
+}
+
+// run walks until a world is broken or nothing new is left, and then looks for a
+// world from which no thread can be saved.
 //
-// Live means: from every reachable world, a handled one can be reached by steps
-// that are not faults (AG EF). The faults are over, that is, but the bot is not
-// assumed to be scheduled fairly, nor time to pass: it is enough that it can.
-func explore(m *machine) finding {
-	s := &search{m: m, index: make([]int32, 1<<12), seed: maphash.MakeSeed()}
+// Live means: from every reachable world a handled one can be reached by steps
+// that are no faults (AG EF). The faults are over, then, and the bot can do what
+// is needed; that it will is a matter of its scheduling, which is not modelled.
+func (s *search) run() finding {
 	s.add(newWorld(), -1)
 	var edges []edge
-	for i := 0; i < len(s.worlds); i++ {
+	for i := int32(0); int(i) < len(s.worlds); i++ {
 		s.first = append(s.first, int32(len(s.healthy)))
 		w := s.worlds[i]
-		edges = m.next(&w, edges[:0])
+		edges = s.m.next(&w, edges[:0])
 		for k := range edges {
-			to, isNew := s.add(edges[k].to.canonical(), int32(i))
-			if isNew {
-				if broken := m.broken(&s.worlds[to]); broken != "" {
-					return s.finding(broken, to)
-				}
+			e := &edges[k]
+			if !s.taken[e.what] {
+				s.taken[e.what] = true
 			}
-			if !edges[k].fault && to != int32(i) {
+			to, isNew := s.add(s.reduced(&e.to), i)
+			if broken := e.to.broken(); isNew && broken != "" {
+				return s.finding(broken, to)
+			}
+			if !e.fault && to != i {
 				s.healthy = append(s.healthy, to)
 			}
 		}
 	}
 	s.first = append(s.first, int32(len(s.healthy)))
-	if lost := s.lost(); lost >= 0 {
-		return s.finding(lostThread, lost)
+	if hopeless := s.hopeless(); hopeless >= 0 {
+		return s.finding(lostThread, hopeless)
 	}
-	last := int32(len(s.worlds) - 1)
-	return finding{verdict: safeAndLive, worlds: len(s.worlds), depth: len(s.path(last)) - 1}
+	depth := len(s.path(int32(len(s.worlds)-1))) - 1
+	return finding{verdict: safeAndLive, worlds: len(s.worlds), depth: depth}
+}
+
+// reduced is the one world that stands for all that behave like w.
+func (s *search) reduced(w *world) world {
+	if s.full {
+		return *w
+	}
+	s.m.forget(w)
+	return w.canonical()
 }
 
 // add returns the place of w, found from parent, and whether it is new.
@@ -76,6 +132,7 @@ func (s *search) add(w world, parent int32) (place int32, isNew bool) {
 	s.worlds = append(s.worlds, w)
 	s.parents = append(s.parents, parent)
 	s.index[slot] = int32(len(s.worlds))
+	s.reached[w.rec.state] = true
 	return int32(len(s.worlds) - 1), true
 }
 
@@ -96,29 +153,24 @@ func (s *search) grow() {
 	}
 }
 
-// lost returns the first world from which no healthy path leads to a handled one,
-// or -1. Worlds found late mostly lead to worlds found later still, so walking
-// backwards settles almost all of them in the first round.
-func (s *search) lost() int32 {
-	reaches := make([]bool, len(s.worlds))
+// hopeless is the first world from which no healthy steps lead to a handled one,
+// or -1. Most steps lead to worlds found later, so that going backwards settles
+// almost all of them in the first round.
+func (s *search) hopeless() int32 {
+	saved := make([]bool, len(s.worlds))
 	for i := range s.worlds {
-		reaches[i] = s.m.handled(&s.worlds[i])
+		saved[i] = s.worlds[i].handled()
 	}
 	for changed := true; changed; {
 		changed = false
 		for i := len(s.worlds) - 1; i >= 0; i-- {
-			if reaches[i] {
-				continue
-			}
-			for _, to := range s.healthy[s.first[i]:s.first[i+1]] {
-				if reaches[to] {
-					reaches[i], changed = true, true
-					break
-				}
+			next := s.healthy[s.first[i]:s.first[i+1]]
+			if !saved[i] && slices.ContainsFunc(next, func(to int32) bool { return saved[to] }) {
+				saved[i], changed = true, true
 			}
 		}
 	}
-	return int32(slices.Index(reaches, false))
+	return int32(slices.Index(saved, false))
 }
 
 // path is the places on the way from the start to a world.
@@ -136,28 +188,33 @@ func (s *search) finding(verdict string, at int32) finding {
 	return finding{verdict, len(s.worlds), len(path) - 1, s.story(path)}
 }
 
-// story tells a path step by step. Worlds are kept with the workers in canonical
-// order; here they keep the names they started with.
+// story tells a path step by step. The worlds on it may be mirror images; the
+// workers of the story keep the names they started with.
 func (s *search) story(path []int32) string {
 	var b strings.Builder
 	w := newWorld()
-	fmt.Fprintf(&b, "      the prospect writes M1%*s%s\n", 42, "", &w)
+	line := func(n int, what string) { fmt.Fprintf(&b, "%4d  %-66s %s\n", n, what, &w) }
+	line(0, "the prospect writes M1")
 	for n, place := range path[1:] {
 		edges := s.m.next(&w, nil)
-		k := slices.IndexFunc(edges, func(e edge) bool { return e.to.canonical() == s.worlds[place] })
+		k := slices.IndexFunc(edges, func(e edge) bool { return s.reduced(&e.to) == s.worlds[place] })
 		if k < 0 {
-			return b.String() + "the path cannot be walked again\n" // unreachable: canonical worlds have canonical successors
+			return b.String() + brokenStory // unreachable: what stands for a world behaves like it
 		}
-		e := edges[k]
-		what := e.what
-		if e.who != nobody {
-			what = workerName(e.who) + " " + what
+		w = edges[k].to
+		if !s.full {
+			s.m.forget(&w)
 		}
-		if e.fault {
+		what := edges[k].what
+		if who := edges[k].who; who != nobody {
+			what = workerNames[who] + " " + what
+		}
+		if edges[k].fault {
 			what += " (!)"
 		}
-		w = e.to
-		fmt.Fprintf(&b, "%4d  %-64s%s\n", n+1, what, &w)
+		line(n+1, what)
 	}
 	return b.String()
 }
+
+const brokenStory = "      and here the story breaks off: the next world cannot be reached\n"

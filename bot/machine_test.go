@@ -1,65 +1,171 @@
 package bot_test
 
 import (
+	"flag"
 	"testing"
 	"time"
 )
 
-func TestMachineDev(t *testing.T) {
-	for _, row := range []struct {
-		name string
-		m    machine
-	}{
-		{"design", machine{}},
-		{"stale", machine{stale: staleEver}},
-		{"staleD", machine{stale: staleD}},
-		{"wiped", machine{failover: wiped}},
-		{"lagging", machine{failover: lagging}},
-		{"two", machine{second: true}},
-		{"two staleD", machine{second: true, stale: staleD}},
-		{"two stale", machine{second: true, stale: staleEver}},
-		{"two stale seesOwn", machine{second: true, stale: staleEver, seesOwn: true}},
-		{"hasty staleD", machine{second: true, hastyFollowUp: true, stale: staleD}},
-		{"hasty staleD seesown", machine{second: true, hastyFollowUp: true, seesOwn: true, stale: staleD}},
-		{"person", machine{person: true}},
-		{"person deadline", machine{person: true, deadline: true}},
-		{"two deadline", machine{second: true, deadline: true}},
-		{"two same", machine{second: true, sameText: true}},
-		{"two same deadline", machine{second: true, sameText: true, deadline: true}},
-		{"two person", machine{second: true, person: true}},
-		{"two person deadline", machine{second: true, person: true, deadline: true}},
-		{"two person same deadline", machine{second: true, person: true, deadline: true, sameText: true}},
-		{"two person deadline staleD", machine{second: true, person: true, deadline: true, stale: staleD}},
-		{"two person deadline staleEver", machine{second: true, person: true, deadline: true, stale: staleEver, seesOwn: true}},
-		{"two wiped", machine{second: true, failover: wiped}},
-		{"two wiped deadline", machine{second: true, failover: wiped, deadline: true}},
-		{"two wiped staleD", machine{second: true, failover: wiped, stale: staleD}},
-		{"endless", machine{endless: true, second: true}},
-		{"no fence", machine{second: true, noFence: true}},
-		{"wiped stale", machine{failover: wiped, stale: staleEver}},
-		{"wiped staleD", machine{failover: wiped, stale: staleD}},
-		{"plain", machine{plainLock: true, noIntent: true, noLook: true}},
-		{"token", machine{noIntent: true, noLook: true}},
-		{"look", machine{noIntent: true}},
-		{"atonce", machine{resend: atOnce}},
-		{"quiet nofence", machine{resend: afterQuiet, noFence: true}},
-		{"quiet", machine{resend: afterQuiet}},
-		{"quiet deadline", machine{resend: afterQuiet, deadline: true}},
-		{"quiet stale", machine{resend: afterQuiet, deadline: true, stale: staleEver}},
-		{"lastisours", machine{second: true, lastIsOurs: true}},
-		{"listonly", machine{second: true, listOnly: true}},
-		{"nofollow", machine{second: true, noFollowUp: true}},
-		{"forgets", machine{second: true, forgetsOwn: true}},
-		{"noquar", machine{failover: wiped, noQuarantine: true}},
-		{"brief", machine{failover: wiped, briefQuarantine: true}},
-		{"unleased", machine{second: true, answeredUnleased: true}},
-		{"endless wiped", machine{failover: wiped, endless: true}},
-		{"keeps", machine{failover: wiped, keepsOldClaims: true}},
-		{"keeps lag", machine{failover: lagging, keepsOldClaims: true}},
-		{"wiped nofence", machine{failover: wiped, noFence: true}},
-	} {
-		start := time.Now()
-		f := explore(&row.m)
-		t.Logf("%-30s %9d worlds %3d deep %-10s %6.2fs\n%s", row.name, f.worlds, f.depth, f.verdict, time.Since(start).Seconds(), f.trace)
+// machine is one variant of the protocol in one kind of world. The zero value is
+// the design: one inbound message, two workers, kills and pauses at any moment,
+// leases that expire, POSTs that fail, get lost or commit late, answers of the
+// store that get lost, a model that replies, refuses, waits or wants a person.
+//
+// What no variant covers, and other tests or the operator have to: more than two
+// workers, two inbound messages and one thread (nothing is shared between threads
+// but the budget); what the words say, edits and deletions; a 201 without a
+// readable body, which leaves the ID of our reply unknown; clocks of different
+// speed (the fence asks two of them) and the instants between the fence and the
+// first byte; the order of list pages and the watermark; due dates, which are
+// taken to come at any time; the note in a record that a newer message waits,
+// which only ever makes more threads due; the rate budget; a fair scheduler; two
+// deployments on different stores.
+type machine struct {
+	// What the world may do besides.
+	second   bool // the prospect writes M2, at any moment
+	person   bool // somebody else answers once, at any moment
+	sameText bool // the model drafts the same words for M1 and M2
+	endless  bool // a POST may commit however late: there is no D
+	reads    staleness
+	store    failure
+
+	// What is left out, or done in a weaker way.
+	plainLock       bool // SET NX PX and DEL: no token is ever compared
+	noIntent        bool // nothing is written before the POST; the answer is marked after it
+	noLook          bool // the thread is not read again before the send
+	noFence         bool // no clock is asked when the POST is about to leave
+	lateDeadline    bool // the deadline counts from after BEGIN, the fence asks for the lease, and reconcile concludes D after BEGIN, from others' messages at once
+	resend          resending
+	lastIsOurs      bool // reconcile takes any last message of ours for our reply
+	listOnly        bool // what the list shows is all that is ever looked at
+	noFollowUp      bool // there is no second look after a send
+	blindFollowUp   bool // the second look ends though our own reply is not to be seen in it
+	forgetsOwn      bool // our late reply counts as an answer as soon as the record is about the next message
+	answersUnleased bool // ANSWERED needs no lease
+	noQuarantine    bool
+	briefQuarantine bool // S + D: long enough for a send, not for a lease that may still send
+	keepsOldClaims  bool // BEGIN asks for the claim and the quarantine, not for the generation
+}
+
+type staleness uint8
+
+const (
+	freshReads  staleness = iota
+	staleByD              // a read or list row may miss what was committed less than D ago; a reply, what was posted less than S + D ago
+	staleAtWill           // a read or list row may show the thread as it was at any time
+)
+
+type failure uint8
+
+const (
+	storeKeeps failure = iota // the store forgets nothing
+	storeWiped                // it comes back empty, any number of times
+	storeLags                 // a replica that stopped following at any moment takes over, any number of times, with or without the claim
+)
+
+type resending uint8
+
+const (
+	resendNever resending = iota
+	resendAtOnce
+	resendAfterQuiet
+)
+
+// variant is a row of the table: a machine and the verdict on it.
+type variant struct {
+	name  string
+	m     machine
+	want  string
+	large bool // only with -checker.full
+}
+
+// The design, in every kind of world.
+var designs = []variant{
+	{"the design", machine{}, safeAndLive, false},
+	{"reads stale by D", machine{reads: staleByD}, safeAndLive, false},
+	{"reads stale at will", machine{reads: staleAtWill}, safeAndLive, false},
+	{"store wiped", machine{store: storeWiped}, safeAndLive, false},
+	{"store lags", machine{store: storeLags}, safeAndLive, false},
+	{"store wiped, reads stale by D", machine{store: storeWiped, reads: staleByD}, safeAndLive, false},
+	{"no bound on late commits", machine{second: true, endless: true}, safeAndLive, false},
+	{"M2", machine{second: true}, safeAndLive, false},
+	{"M2, reads stale by D", machine{second: true, reads: staleByD}, safeAndLive, false},
+	{"M2, reads stale at will", machine{second: true, reads: staleAtWill}, safeAndLive, false},
+	{"M2, the same words twice", machine{second: true, sameText: true}, safeAndLive, false},
+	{"M2, somebody else answers", machine{second: true, person: true}, safeAndLive, false},
+	{"M2, somebody else answers, the same words twice", machine{second: true, person: true, sameText: true}, safeAndLive, false},
+	{"M2, somebody else answers, reads stale by D", machine{second: true, person: true, reads: staleByD}, safeAndLive, true},
+	{"M2, store wiped", machine{second: true, store: storeWiped}, safeAndLive, false},
+	{"M2, store wiped, reads stale by D", machine{second: true, store: storeWiped, reads: staleByD}, safeAndLive, true},
+	{"M2, store lags", machine{second: true, store: storeLags}, safeAndLive, true},
+	{"M2, store lags, reads stale by D", machine{second: true, store: storeLags, reads: staleByD}, safeAndLive, true},
+}
+
+// What the design does not promise: a rule of it broken, or an assumption.
+var limits = []variant{
+	{"store wiped, no bound on late commits", machine{store: storeWiped, endless: true}, doubleSend, false},
+	{"store wiped, reads stale at will", machine{store: storeWiped, reads: staleAtWill}, doubleSend, false},
+	{"somebody else answers, reads stale at will", machine{second: true, person: true, reads: staleAtWill}, lostThread, false},
+}
+
+// The design with something left out, and what that is good for. Those that stay
+// safe say in which world the part is not needed.
+var weakened = []variant{
+	{"a plain lock, marked after the send", machine{plainLock: true, noIntent: true, noLook: true}, doubleSend, false},
+	{"no intent, the token checked", machine{noIntent: true, noLook: true}, doubleSend, false},
+	{"no intent, the token checked, a look", machine{noIntent: true}, doubleSend, false},
+
+	{"resent at once", machine{resend: resendAtOnce}, doubleSend, false},
+	{"resent after quiet time, no fence", machine{resend: resendAfterQuiet, noFence: true}, doubleSend, false},
+	{"resent after quiet time", machine{resend: resendAfterQuiet}, safeAndLive, false},
+	{"resent after quiet time, late deadline", machine{resend: resendAfterQuiet, lateDeadline: true}, doubleSend, false},
+	{"resent after quiet time, reads stale at will", machine{resend: resendAfterQuiet, reads: staleAtWill}, doubleSend, false},
+
+	{"no look", machine{second: true, noLook: true}, safeAndLive, false},
+	{"no fence", machine{second: true, noFence: true}, safeAndLive, false},
+	{"no fence, store wiped", machine{store: storeWiped, noFence: true}, doubleSend, false},
+	{"no quarantine", machine{store: storeWiped, noQuarantine: true}, doubleSend, false},
+	{"a quarantine of S + D", machine{store: storeWiped, briefQuarantine: true}, doubleSend, false},
+	{"a quarantine, old claims not void", machine{store: storeWiped, keepsOldClaims: true}, doubleSend, false},
+	{"a quarantine, old claims not void, store lags", machine{store: storeLags, keepsOldClaims: true}, doubleSend, false},
+
+	{"the last message is ours", machine{second: true, lastIsOurs: true}, sentByNobody, false},
+	{"the last message is inbound", machine{second: true, listOnly: true}, lostThread, false},
+	{"no second look", machine{second: true, noFollowUp: true}, lostThread, false},
+	{"a blind second look", machine{second: true, blindFollowUp: true}, safeAndLive, false},
+	{"a blind second look, reads stale by D", machine{second: true, blindFollowUp: true, reads: staleByD}, lostThread, false},
+	{"our late reply forgotten", machine{second: true, forgetsOwn: true}, answeredByNone, false},
+	{"answered without a lease", machine{second: true, answersUnleased: true}, lostThread, false},
+
+	{"late deadline", machine{second: true, lateDeadline: true}, safeAndLive, false},
+	{"late deadline, store wiped", machine{store: storeWiped, lateDeadline: true}, safeAndLive, false},
+	{"late deadline, the same words twice", machine{second: true, sameText: true, lateDeadline: true}, sentByNobody, false},
+	{"late deadline, somebody else answers", machine{second: true, person: true, lateDeadline: true}, lostThread, false},
+}
+
+var checkerFull = flag.Bool("checker.full", false, "search the machines with many millions of worlds too")
+
+// TestMachine searches every world that each machine can reach. A verdict other
+// than the expected one comes with the shortest way to the world that shows it.
+func TestMachine(t *testing.T) {
+	t.Parallel()
+	for _, rows := range [][]variant{designs, limits, weakened} {
+		for _, row := range rows {
+			t.Run(row.name, func(t *testing.T) {
+				if row.large && !*checkerFull {
+					t.Skip("millions of worlds: only with -checker.full")
+				}
+				t.Parallel()
+				start := time.Now()
+				f := row.m.search().run()
+				t.Logf("%d worlds, %d steps deep, %v: %s", f.worlds, f.depth, time.Since(start).Round(time.Millisecond), f.verdict)
+				if f.verdict != row.want {
+					t.Fatalf("%s, want %s, after these steps ((!) is a fault):\n%s", f.verdict, row.want, f.story)
+				}
+				if testing.Verbose() && f.story != "" {
+					t.Logf("the shortest way there ((!) is a fault):\n%s", f.story)
+				}
+			})
+		}
 	}
 }

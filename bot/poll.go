@@ -52,20 +52,23 @@ func (b *Bot) leads(ctx context.Context) bool {
 	return lead || err != nil
 }
 
+// sideViews are looked at now and then, their first pages alone: whether a
+// message reopens an archived thread is not documented, and what waits among the
+// requests should be told of even when the bot does not answer it.
+func (b *Bot) sideViews() []inboxapi.View {
+	if b.cfg.AnswerRequests {
+		return []inboxapi.View{inboxapi.ViewArchived}
+	}
+	return []inboxapi.View{inboxapi.ViewArchived, inboxapi.ViewRequests}
+}
+
 // sweep walks the views, newest first, and makes a candidate of every thread
 // that may wait for us. A walk ends at the first page that lies wholly behind
 // what was walked before; a deep one, made now and then, at the first page too
 // old to be answered, so that what changed without a message is seen too.
-func (b *Bot) sweep(ctx context.Context, deep bool) error {
-	if b.state.deepDue(time.Now()) {
-		deep = true
-	}
-	views := b.views()
-	if deep {
-		// Whether a message reopens an archived thread is not documented.
-		views = append(views, inboxapi.ViewArchived)
-	}
-	for _, view := range views {
+func (b *Bot) sweep(ctx context.Context) error {
+	deep := b.state.deepDue(time.Now())
+	for _, view := range b.views() {
 		if err := b.walk(ctx, view, deep); err != nil {
 			return fmt.Errorf("view %s: %w", view, err)
 		}
@@ -74,6 +77,20 @@ func (b *Bot) sweep(ctx context.Context, deep bool) error {
 		b.state.deepDone(time.Now())
 	}
 	b.work.wake()
+	return nil
+}
+
+// glance looks at the side views.
+func (b *Bot) glance(ctx context.Context) error {
+	for _, view := range b.sideViews() {
+		page, readAt, err := b.pages.read(ctx, b.Inbox, pageRef{view: view})
+		if err == nil {
+			err = b.consider(ctx, page, readAt, pageRef{view: view})
+		}
+		if err != nil {
+			return fmt.Errorf("view %s: %w", view, err)
+		}
+	}
 	return nil
 }
 
@@ -97,8 +114,7 @@ func (b *Bot) walk(ctx context.Context, view inboxapi.View, deep bool) error {
 		if youngest.After(newest) {
 			newest = youngest
 		}
-		if page.Next == nil || len(page.Threads) > 0 && youngest.Before(until) ||
-			view == inboxapi.ViewArchived { // its first page is enough: an inbound message lifts a thread
+		if page.Next == nil || len(page.Threads) > 0 && youngest.Before(until) {
 			break
 		}
 		next := pageRef{view: view, cursor: *page.Next}

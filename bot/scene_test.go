@@ -207,6 +207,6 @@ func modelOf(f func() (string, error)) *bottest.Model {
 	return bottest.NewModel(func(bot.Prompt) (string, error) { return f() })
 }
 
-func contextOf(t *testing.T) (context.Context, context.CancelFunc) {
-	return context.WithCancel(t.Context())
+func (w *scene) context() (context.Context, context.CancelFunc) {
+	return context.WithCancel(w.t.Context())
 }

@@ -22,6 +22,7 @@ type candidate struct {
 	parked   bool      // its outcome for now is to wait
 	arrived  bool      // something was heard of it while a worker had it
 	tries    int       // failed attempts in a row
+	failing  time.Time // since when
 	failures error     // the last one's
 }
 
@@ -164,9 +165,13 @@ func (w *work) done(c *candidate, r result) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	c.busy, c.parked, c.failures = false, r.parked, r.err
-	c.tries++
-	if r.err == nil {
-		c.tries = 0
+	switch {
+	case r.err == nil:
+		c.tries, c.failing = 0, time.Time{}
+	case c.tries == 0:
+		c.tries, c.failing = 1, time.Now()
+	default:
+		c.tries++
 	}
 	switch {
 	case c.arrived:
@@ -176,6 +181,17 @@ func (w *work) done(c *candidate, r result) {
 	default:
 		c.due = time.Now().Add(r.again)
 	}
+}
+
+// failingFor is how long every attempt at a candidate has failed: others may
+// succeed meanwhile, when it is something about this one.
+func (w *work) failingFor(c *candidate) time.Duration {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if c.failing.IsZero() {
+		return 0
+	}
+	return time.Since(c.failing)
 }
 
 // maxTries is how often Once tries a thread that fails before it gives up on it.

@@ -158,7 +158,7 @@ func TestSendWithoutConnection(t *testing.T) {
 		dial      func(context.Context, string, string) (net.Conn, error)
 	}{
 		{"nobody listens", closed.URL, false, nil},
-		{"no such host", "http://inbox.invalid", false, nil},
+		{"no such host", "http://inbox.invalid", false, (&net.Dialer{}).DialContext}, // and so through no proxy
 		{"not TLS", "https" + strings.TrimPrefix(notTLS.URL, "http"), false, nil},
 		{"a strange certificate", strange.URL, false, nil},
 		{"the caller is gone", notTLS.URL, true, nil},

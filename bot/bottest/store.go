@@ -320,15 +320,16 @@ func (m *move) begin() (done bool, err error) {
 // note keeps what a refused move still told: our own messages, and that a newer
 // one came.
 func (m *move) note() {
-	for id := range m.added() {
-		if _, known := m.rec.Own[id]; !known && m.rec.State != bot.StateNone {
-			m.rec.Own = m.own()
-		}
-	}
+	added := m.added()
+	maps.DeleteFunc(added, func(id string, _ time.Time) bool { _, known := m.rec.Own[id]; return known })
+	fresh := len(added) > 0 && m.rec.State != bot.StateNone
 	if m.promised && m.newer && m.next.MessageAt.After(m.rec.newer) {
-		m.rec.newer = m.next.MessageAt
+		m.rec.newer, fresh = m.next.MessageAt, true
 	}
-	m.s.records[m.l.Thread] = m.rec
+	if fresh {
+		m.rec.Own = m.own()
+		m.s.records[m.l.Thread] = m.rec
+	}
 }
 
 func (m *move) do(again time.Duration) {

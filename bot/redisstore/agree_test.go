@@ -82,7 +82,7 @@ func compare(t *testing.T, moves []storeMove) error {
 			_, _ = plain.Claim(ctx, "another")
 		}
 		if a, b := kind(errs[0]), kind(errs[1]); a != b {
-			return fmt.Errorf("move %d, %+v: %v and %v", i, move, errs[0], errs[1])
+			return fmt.Errorf("move %d, %+v: %q and %q", i, move, a, b)
 		}
 		if err := same(ctx, onRedis, plain); err != nil {
 			return fmt.Errorf("after move %d, %+v: %w", i, move, err)

@@ -59,11 +59,11 @@ func reply(ctx context.Context, b *testing.B, s *redisstore.Store, thread string
 	if err != nil {
 		b.Fatal(err)
 	}
-	next := intent("0197f3a2-7c41-7c3e-9d0a-5b1f2e8a4c11")
+	next := intent("k3m9x2q7v5b8n1c4z6j0h2t9")
 	if err := s.Advance(ctx, l, next, time.Minute); err != nil {
 		b.Fatal(err)
 	}
-	next.State, next.SentID = bot.StateSent, "0197f3a2-9e10-7d21-8c55-2f6b7a90d3e4"
+	next.State, next.SentID = bot.StateSent, "p8w4y1s6d3f7g0r5u2e9i4o1"
 	next.SentSum, next.Generation = "5f2b1a9c7d3e4f60", "b1946ac92492d234"
 	if err := s.Advance(ctx, l, next, 0); err != nil {
 		b.Fatal(err)
@@ -105,7 +105,7 @@ func BenchmarkBudget(b *testing.B) {
 }
 
 // BenchmarkMemory fills a real server with 100,000 terminal records as a reply
-// leaves them, and reports what one takes: as Redis counts its memory, which
+// leaves them, with IDs as long as Inbox's (24 characters), and reports what one takes: as Redis counts its memory, which
 // includes the key, the expiry and the allocator's rounding.
 func BenchmarkMemory(b *testing.B) {
 	url := startRedis(b).url()
@@ -113,13 +113,13 @@ func BenchmarkMemory(b *testing.B) {
 	defer c.Close()
 	const records = 100_000
 	for b.Loop() {
-		s := open(b, redisstore.Options{URL: url, Team: "0197f3a2-0000-7000-8000-000000000000", Fresh: true})
+		s := open(b, redisstore.Options{URL: url, Team: "a5t7m2x9c4v1b6n3q8z0k7j2", Fresh: true})
 		before := usedMemory(b, c)
 		var workers sync.WaitGroup
 		for w := range 8 {
 			workers.Go(func() {
 				for i := w; i < records; i += 8 {
-					reply(b.Context(), b, s, fmt.Sprintf("0197f3a2-1111-7222-8333-%012d", i))
+					reply(b.Context(), b, s, fmt.Sprintf("tz4a298xw76a%012d", i))
 				}
 			})
 		}

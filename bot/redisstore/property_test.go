@@ -411,13 +411,17 @@ func TestPropertyTestSees(t *testing.T) {
 // late as it may. Another looks before that shows, and begins when the quarantine
 // is over.
 var lookInTheQuarantine = []act{
-	{Kind: "step"}, {Kind: "step"}, {Kind: "step"}, // claim, look, begin
+	{Kind: "step"}, // claim
+	{Kind: "step"}, // look
+	{Kind: "step"}, // begin
 	{Kind: "wipe"},
 	{Kind: "pause", Pause: worldLease - 2*worldSend},
 	{Kind: "step", Fate: sentLate},
-	{Kind: "step", Worker: 1}, {Kind: "step", Worker: 1}, // claim, look
+	{Kind: "step", Worker: 1}, // claim
+	{Kind: "step", Worker: 1}, // look
 	{Kind: "pause", Pause: worldQuiet - worldLease + 2*worldSend},
-	{Kind: "step", Worker: 1}, {Kind: "step", Worker: 1, Fate: sentNow}, // begin, send
+	{Kind: "step", Worker: 1},                // begin
+	{Kind: "step", Worker: 1, Fate: sentNow}, // send
 }
 
 // TestStoresAgree makes the same moves in the store on Redis and in the plain one

@@ -52,7 +52,7 @@ func redisOn(t *testing.T, port int, args ...string) *redis.Client {
 		}
 		args[0] = filepath.Join(dir, "sentinel.conf")
 	}
-	cmd := exec.Command("redis-server", args...) //nolint:noctx // killed by the test
+	cmd := exec.Command("redis-server", args...)
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}

@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"io"
+	"maps"
 	"strings"
 	"sync"
 
@@ -62,11 +63,7 @@ func (p *printer) dryRun(h bot.Handled) {
 func (p *printer) counts() map[bot.Action]int {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	n := map[bot.Action]int{}
-	for a, c := range p.n {
-		n[a] = c
-	}
-	return n
+	return maps.Clone(p.n)
 }
 
 // clip makes s fit for one line of a terminal: no control characters, and at

@@ -244,6 +244,12 @@ func (s *Server) history(c *call) ([]byte, error) {
 		CampaignStepID *string `json:"campaignStepId"`
 		EditOrigin     *string `json:"editOrigin"`
 		ExpandedData   *string `json:"expandedData"`
+
+		// A version has none of these, so they take the place of the message's.
+		UpdatedAt         *stamp `json:"updatedAt,omitempty"`
+		IsEdited          *bool  `json:"isEdited,omitempty"`
+		DeletedAt         *stamp `json:"deletedAt,omitempty"`
+		PlatformDeletedAt *stamp `json:"platformDeletedAt,omitempty"`
 	}
 	var versions []version
 	for _, v := range append(slices.Clone(m.versions), m.Message) {

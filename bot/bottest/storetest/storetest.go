@@ -82,6 +82,7 @@ func (s *suite) message(id string, state bot.State) bot.Record {
 		r.Tag, r.Assign = "needs-human", "robin@example.com"
 	case bot.StateSent:
 		r.SentID = "our-" + id
+	case bot.StateNone, bot.StateWaiting, bot.StateRetry, bot.StateHandoff, bot.StateAnswered, bot.StateSkipped:
 	}
 	return r
 }

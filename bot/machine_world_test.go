@@ -1,0 +1,511 @@
+package bot_test
+
+import (
+	"cmp"
+	"fmt"
+	"strings"
+
+	"inboxbot/bot"
+)
+
+// The protocol as a person can read it. This file is the world: the API, the
+// store, time, and what can go wrong without a worker's doing. What a worker does
+// is in machine_worker_test.go, the variants and what is claimed of them in
+// machine_test.go, the search in machine_search_test.go.
+
+// Time passes in ticks, and only by the step "time passes": between two ticks any
+// number of steps fit, and a worker that is not chosen is a worker that is
+// paused. Each length below is one of the design's, shrunk to the smallest
+// numbers that keep the order of the real ones (lease 120 s, send 10 s, visible
+// 30 s): 2*send < lease, visible < lease, send + visible < lease. Nothing says "no
+// send is in flight any more" or "the quarantine has done its work": what the
+// timers are good for is for the search to find out.
+const (
+	leaseTicks      = 3                                     // L: a claim, from the moment it is granted
+	sendTicks       = 1                                     // S: the deadline of one POST
+	visibleTicks    = 1                                     // D: a POST that is over is seen within this, or never
+	flightTicks     = sendTicks + visibleTicks              // how long a POST that has left may still commit
+	quarantineTicks = leaseTicks + sendTicks + visibleTicks // Q = L + S + D
+)
+
+// The messages of a thread. Replies are numbered as what they answer.
+const (
+	msgNone uint8 = iota
+	msgM1
+	msgM2
+	msgR1
+	msgR2
+	msgP // somebody else's answer: a person, another client
+)
+
+var msgNames = [...]string{"", "M1", "M2", "R1", "R2", "P"}
+
+func replyTo(mid uint8) uint8 { return mid + (msgR1 - msgM1) }
+
+func isInbound(msg uint8) bool { return msg == msgM1 || msg == msgM2 }
+
+// The states of an entry, by index into recStates.
+const (
+	recNone uint8 = iota
+	recWaiting
+	recIntent
+	recRetry
+	recHanding
+	recSent
+	recHandoff
+	recAnswered
+	recSkipped
+)
+
+var recStates = [...]bot.State{
+	bot.StateNone, bot.StateWaiting, bot.StateIntent, bot.StateRetry, bot.StateHanding,
+	bot.StateSent, bot.StateHandoff, bot.StateAnswered, bot.StateSkipped,
+}
+
+var recTerminal = func() (t [len(recStates)]bool) {
+	for i, s := range recStates {
+		t[i] = s.Terminal()
+	}
+	return t
+}()
+
+// Who holds the claim, or whose token an intent carries: the worker of that
+// index, in the attempt it is at, or one of these.
+const (
+	nobody uint8 = iota + 2
+	bygone       // an attempt that is over
+)
+
+// entry is what the store keeps of the thread: bot.Record, and its place in the
+// open set.
+type entry struct {
+	state uint8
+	mid   uint8 // the inbound message it is about
+	base  uint8 // intent: how many messages the look before the send showed
+	age   uint8 // intent: ticks since BEGIN, as far as they are asked for
+	token uint8 // intent: whose
+	open  bool  // it is due again, whatever the list shows
+	own   bool  // R1 is known by its ID as ours
+}
+
+// done is bot.Record.Done.
+func (e entry) done(mid uint8) bool { return recTerminal[e.state] && mid <= e.mid }
+
+// promised says that there is something to see through before anything else.
+func (e entry) promised() bool { return e.state == recIntent || e.state == recHanding }
+
+// free says that mid may take the entry over: it promises nothing, and has not
+// ended for mid or a newer message.
+func (e entry) free(mid uint8) bool { return !e.promised() && mid >= e.mid && !e.done(mid) }
+
+// set moves the entry and forgets what belonged to the state before. Whether it
+// is open, and which replies are ours, stays.
+func (e *entry) set(state, mid uint8, open bool) {
+	*e = entry{state: state, mid: mid, token: bygone, open: open, own: e.own}
+}
+
+// wait is the move to waiting. It needs no lease and does not cover a retry of
+// the same message, which says more.
+func (e *entry) wait(mid uint8) bool {
+	if !e.free(mid) || e.mid == mid && (e.state == recWaiting || e.state == recRetry) {
+		return false
+	}
+	e.set(recWaiting, mid, true)
+	return true
+}
+
+// memory says what the store remembers.
+type memory uint8
+
+const (
+	whole    memory = iota // everything
+	lost                   // not everything, and no script has noticed yet
+	restored               // not everything, but a new generation has begun
+)
+
+// world is one state of everything there is.
+type world struct {
+	// The API. What is in the thread stays there.
+	thread [6]uint8
+	hidden [6]uint8    // staleByD: ticks in which a read may miss it
+	strays [2][2]uint8 // POSTs that nobody waits for: ticks in which they may commit; by mid-1
+
+	// The store.
+	rec        entry
+	holder     uint8 // of the claim
+	deadLeft   uint8 // holder bygone: ticks until the claim expires
+	quarantine uint8 // ticks left
+	memory     memory
+	behind     bool  // storeLags: the replica has stopped following
+	replica    entry // and this is what it has
+
+	tagged  bool // a person was told
+	workers [2]attempt
+}
+
+func newWorld() world {
+	w := world{holder: nobody, rec: entry{token: bygone}, replica: entry{token: bygone}}
+	w.append(msgM1, 0)
+	return w
+}
+
+func (w *world) append(msg, hidden uint8) bool {
+	n := w.size()
+	w.thread[n], w.hidden[n] = msg, hidden
+	return true
+}
+
+func (w *world) size() uint8 {
+	for i, msg := range w.thread {
+		if msg == msgNone {
+			return uint8(i)
+		}
+	}
+	return uint8(len(w.thread))
+}
+
+func (w *world) last() uint8 { return w.thread[w.size()-1] }
+
+func (w *world) count(msg uint8) int { return countOf(w.thread[:], msg) }
+
+func countOf(thread []uint8, msg uint8) (n int) {
+	for _, x := range thread {
+		if x == msg {
+			n++
+		}
+	}
+	return n
+}
+
+// newest is the newest inbound message among the first view ones, and its place.
+func (w *world) newest(view uint8) (mid, place uint8) {
+	for i := view - 1; i > 0; i-- {
+		if isInbound(w.thread[i]) {
+			return w.thread[i], i
+		}
+	}
+	return msgM1, 0
+}
+
+// shortest is the length of the shortest view that a read may show: every read
+// shows the thread as it is or, with stale reads, as it once was.
+func (m *machine) shortest(w *world) uint8 {
+	n := w.size()
+	switch m.reads {
+	case freshReads:
+	case staleByD:
+		for n > 1 && w.hidden[n-1] > 0 {
+			n--
+		}
+	case staleAtWill:
+		return 1
+	}
+	return n
+}
+
+// answeredIn says that a view shows an answer to its newest inbound message: any
+// message of our side that is not known to be our own late reply to an older one.
+func (m *machine) answeredIn(w *world, view uint8, rec entry) bool {
+	_, place := w.newest(view)
+	for _, msg := range w.thread[place+1 : view] {
+		if own := msg == msgR1 && rec.own && (!m.forgetsOwn || rec.state == recSent); !own {
+			return true
+		}
+	}
+	return false
+}
+
+// --- what happens without a worker ---
+
+// worldStep is one thing that may happen. A fault is what a healthy world does
+// not do, and what must not be needed to save a thread.
+type worldStep struct {
+	what  string
+	fault bool
+	do    func(m *machine, w *world) bool // false: it cannot happen now
+}
+
+var worldSteps = []worldStep{
+	{"time passes", false, (*machine).tick},
+	{"the prospect writes M2", true, func(m *machine, w *world) bool {
+		return m.second && w.count(msgM2) == 0 && w.append(msgM2, m.hide(visibleTicks))
+	}},
+	{"somebody else answers: P", true, func(m *machine, w *world) bool {
+		return m.person && w.count(msgP) == 0 && w.append(msgP, m.hide(visibleTicks))
+	}},
+	// Sweeps write it down without a claim: from then on the open set names it.
+	{"a sweep notes that the last message waits: WAITING", false, func(_ *machine, w *world) bool {
+		last := w.last()
+		return isInbound(last) && w.rec.wait(last)
+	}},
+	{"the POST for M1 that nobody waits for commits", true, strayCommits(msgM1, 0)},
+	{"the older POST for M1 that nobody waits for commits", true, strayCommits(msgM1, 1)},
+	{"the POST for M2 that nobody waits for commits", true, strayCommits(msgM2, 0)},
+	{"the older POST for M2 that nobody waits for commits", true, strayCommits(msgM2, 1)},
+	{"the store comes back empty", true, func(m *machine, w *world) bool {
+		return m.store == storeWiped && w.failOver(entry{token: bygone}, false)
+	}},
+	{"the replica falls behind", true, func(m *machine, w *world) bool {
+		if m.store != storeLags || w.behind {
+			return false
+		}
+		w.behind, w.replica = true, w.rec
+		return true
+	}},
+	{"the replica takes over without the claim", true, func(_ *machine, w *world) bool {
+		return w.behind && w.failOver(w.replica, false)
+	}},
+	{"the replica takes over with the claim", true, func(_ *machine, w *world) bool {
+		return w.behind && w.failOver(w.replica, true)
+	}},
+}
+
+// hide is for how long what is committed now may be missed by reads.
+func (m *machine) hide(ticks uint8) uint8 {
+	if m.reads == staleByD {
+		return ticks
+	}
+	return 0
+}
+
+func strayCommits(mid, which uint8) func(*machine, *world) bool {
+	return func(m *machine, w *world) bool {
+		left := w.strays[mid-1][which]
+		w.strays[mid-1][which] = 0
+		return left > 0 && w.append(replyTo(mid), m.hide(left))
+	}
+}
+
+// failOver replaces the store's memory, as often as it likes. Every lease granted
+// before carries a generation that is not the store's any more.
+func (w *world) failOver(rec entry, keepClaim bool) bool {
+	w.memory, w.rec, w.quarantine = lost, rec, 0
+	w.behind, w.replica = false, entry{token: bygone}
+	if !keepClaim {
+		w.holder = nobody
+	}
+	for i := range w.workers {
+		w.workers[i].void = true
+	}
+	return true
+}
+
+// tick is the only step that moves a clock.
+func (m *machine) tick(w *world) bool {
+	before := *w
+	for i := range w.workers {
+		a := &w.workers[i]
+		down(&a.left)
+		if a.left == 0 && w.holder == uint8(i) {
+			w.holder = nobody // SET PX
+		}
+		if a.at == atBegun || !m.endless {
+			down(&a.flight)
+		}
+		m.ageing(&a.rec)
+	}
+	down(&w.deadLeft)
+	if w.deadLeft == 0 && w.holder == bygone {
+		w.holder = nobody
+	}
+	for i := range w.strays {
+		if !m.endless {
+			down(&w.strays[i][0])
+			down(&w.strays[i][1])
+		}
+	}
+	for i := range w.hidden {
+		down(&w.hidden[i])
+	}
+	down(&w.quarantine)
+	m.ageing(&w.rec)
+	m.ageing(&w.replica)
+	return *w != before
+}
+
+func down(ticks *uint8) {
+	if *ticks > 0 {
+		*ticks--
+	}
+}
+
+func (m *machine) ageing(e *entry) {
+	if e.state == recIntent {
+		e.age = min(e.age+1, m.patience())
+	}
+}
+
+// --- what is claimed ---
+
+// The verdicts. A machine is safe when no reachable world has the second, third
+// or fourth, and live when none has the fifth.
+const (
+	safeAndLive     = "safe, live"
+	doubleSend      = "DOUBLE SEND"
+	sentByNobody    = "MARKED SENT BUT NOT SENT"
+	answeredByNone  = "MARKED ANSWERED BUT NOT ANSWERED"
+	lostThread      = "LOST THREAD"
+	verdictsInTotal = 5
+)
+
+// broken names the property of safety that w breaks, or "".
+func (w *world) broken() string {
+	nobodyElse := w.count(msgP) == 0 && !w.tagged && w.memory == whole
+	switch {
+	case w.count(msgR1) > 1, w.count(msgR2) > 1:
+		return doubleSend
+	case w.rec.state == recSent && w.count(replyTo(w.rec.mid)) == 0:
+		return sentByNobody
+	case w.rec.state == recAnswered && nobodyElse && w.count(replyTo(w.rec.mid)) == 0:
+		return answeredByNone
+	}
+	return ""
+}
+
+// handled says that the newest inbound message has come to an end that nobody
+// needs to touch again.
+func (w *world) handled() bool {
+	newest, place := w.newest(w.size())
+	switch {
+	case w.rec.done(newest):
+		return true
+	case w.rec.state == recHandoff:
+		return true // the tag keeps the bot out: a person has the thread, what comes next included
+	case w.rec.open:
+		return false
+	}
+	// Somebody answered before there was anything to record. Once the store has
+	// forgotten what it knew, any message of ours counts as that: the weaker
+	// promise after a loss.
+	after := w.thread[place+1 : w.size()]
+	return countOf(after, msgP) > 0 || w.memory != whole && len(after) > 0
+}
+
+// --- worlds that are the same ---
+
+// forget clears what no later step asks for, so that worlds that behave the same
+// are the same.
+func (m *machine) forget(w *world) {
+	for i := range w.workers {
+		a := &w.workers[i]
+		if w.holder != uint8(i) && (a.at != atBegun || !m.fencedByLease()) {
+			a.left = 0
+		}
+		if a.at != atLooked {
+			a.base = 0
+		}
+		if a.at != atPosted && (a.at != atBegun || m.noFence || m.fencedByLease()) {
+			a.flight = 0
+		}
+		switch a.at {
+		case atClaimed, atDrafted, atDoubting, atNoticed:
+			a.rec.token, a.rec.open = 0, false
+		default:
+			a.rec = entry{}
+		}
+		switch a.at {
+		case atClaimed, atDrafted, atLooked:
+		default:
+			a.void = false
+		}
+		if a.at == atClaimed || a.at == atDone {
+			a.mid = 0
+		}
+	}
+	for i := range w.strays {
+		s := &w.strays[i]
+		s[0], s[1] = max(s[0], s[1]), min(s[0], s[1])
+	}
+	if w.holder != bygone {
+		w.deadLeft = 0
+	}
+}
+
+// canonical is w or its mirror image, in which the workers have changed places:
+// they are alike.
+func (w *world) canonical() world {
+	c := w.mirrored()
+	if cmp.Or(w.workers[0].compare(&w.workers[1]), cmp.Compare(w.holder, c.holder),
+		cmp.Compare(w.rec.token, c.rec.token), cmp.Compare(w.replica.token, c.replica.token)) <= 0 {
+		return *w
+	}
+	return c
+}
+
+func (w *world) mirrored() world {
+	c := *w
+	c.workers[0], c.workers[1] = c.workers[1], c.workers[0]
+	for _, who := range []*uint8{&c.holder, &c.rec.token, &c.replica.token} {
+		if *who < nobody {
+			*who = 1 - *who
+		}
+	}
+	return c
+}
+
+// compare orders attempts by everything they are.
+func (a *attempt) compare(b *attempt) int {
+	return cmp.Or(cmp.Compare(a.packed(), b.packed()), cmp.Compare(a.rec.packed(), b.rec.packed()))
+}
+
+func (a *attempt) packed() uint64 {
+	return pack(a.at, a.mid, a.base, a.left, a.flight, asBit(a.committed), asBit(a.void))
+}
+
+func (e *entry) packed() uint64 {
+	return pack(e.state, e.mid, e.base, e.age, e.token, asBit(e.open), asBit(e.own))
+}
+
+func pack(fields ...uint8) (p uint64) {
+	for _, f := range fields {
+		p = p<<8 | uint64(f)
+	}
+	return p
+}
+
+func asBit(b bool) uint8 {
+	if b {
+		return 1
+	}
+	return 0
+}
+
+// --- in words ---
+
+// String is the world in one line: the thread, the record, the claim, the timers.
+func (w *world) String() string {
+	var b strings.Builder
+	for _, msg := range w.thread[:w.size()] {
+		b.WriteString(msgNames[msg] + " ")
+	}
+	fmt.Fprintf(&b, "| %s", w.rec)
+	switch w.holder {
+	case nobody:
+	case bygone:
+		fmt.Fprintf(&b, ", a dead claim for %d", w.deadLeft)
+	default:
+		fmt.Fprintf(&b, ", %s has the claim for %d", workerNames[w.holder], w.workers[w.holder].left)
+	}
+	if w.quarantine > 0 {
+		fmt.Fprintf(&b, ", quarantine for %d", w.quarantine)
+	}
+	return b.String()
+}
+
+func (e entry) String() string {
+	var b strings.Builder
+	switch e.state {
+	case recNone:
+		return "no record"
+	case recIntent:
+		fmt.Fprintf(&b, "intent %s since %d", msgNames[e.mid], e.age)
+	default:
+		fmt.Fprintf(&b, "%s %s", recStates[e.state], msgNames[e.mid])
+	}
+	if e.open {
+		b.WriteString(", open")
+	}
+	return b.String()
+}
+
+var workerNames = [...]string{"A", "B"}
