@@ -18,6 +18,9 @@ var errOvertaken = errors.New("the thread has changed since it was judged")
 const (
 	// lookAge is how old a look may be when the message is sent.
 	lookAge = 2 * time.Second
+	// lookSlack is what lies between a look and its send at most, for the look to
+	// serve another send.
+	lookSlack = 300 * time.Millisecond
 	// listLookFrom is from how many candidates of one page on that page is read
 	// again instead of each thread's messages.
 	listLookFrom = 3
@@ -29,7 +32,7 @@ const (
 
 // look is what the thread looked like right before the send.
 type look struct {
-	at   time.Time // this process's clock, before the look
+	at   time.Time // this process's clock, when the request left
 	api  time.Time // the API's clock
 	base string    // the newest message
 }
@@ -41,7 +44,7 @@ type look struct {
 func (b *Bot) lookAgain(ctx context.Context, c *candidate, conv *Conversation) (look, error) {
 	l := look{at: time.Now(), api: b.Now()}
 	if b.pages.trusted() && b.work.ofPage(c.page) >= listLookFrom {
-		page, readAt, err := b.pages.fresh(ctx, b.Inbox, c.page, lookAge/2)
+		page, readAt, err := b.pages.fresh(ctx, b.Inbox, c.page, lookAge-lookSlack)
 		if err == nil {
 			if row := rowOf(page, c.thread); row != nil && sameNewest(row, conv) {
 				if !sameContext(row, &conv.Thread) {
@@ -63,7 +66,6 @@ func (b *Bot) lookAtMessages(ctx context.Context, c *candidate, conv *Conversati
 			return look{}, fmt.Errorf("look: %w", err)
 		}
 		row = fresh
-		l.at, l.api = time.Now(), b.Now()
 	}
 	if !sameContext(row, &conv.Thread) {
 		return look{}, errOvertaken
@@ -75,6 +77,8 @@ func (b *Bot) lookAtMessages(ctx context.Context, c *candidate, conv *Conversati
 	if len(page.Malformed) > 0 || !sameTurns(conv.Turns, b.dir.turnsOf(page.Messages, &conv.Thread, &conv.Record)) {
 		return look{}, errOvertaken
 	}
+	l.api = l.api.Add(page.Asked.Sub(l.at))
+	l.at = page.Asked
 	if len(page.Messages) > 0 {
 		l.base = page.Messages[0].ID
 	}
@@ -146,7 +150,7 @@ type pages struct {
 type pageRead struct {
 	mu   sync.Mutex // held while the page is read, so that it is read once for all who wait
 	page *inboxapi.ThreadPage
-	at   time.Time // before the request
+	at   time.Time // when the request left
 }
 
 type listed struct {
@@ -174,7 +178,6 @@ func (p *pages) fresh(ctx context.Context, api Threads, ref pageRef, age time.Du
 	if ref.cursor != (inboxapi.Cursor{}) {
 		q.Cursor = &ref.cursor
 	}
-	at := time.Now()
 	page, err := api.ListThreads(ctx, q)
 	if err != nil {
 		return nil, time.Time{}, fmt.Errorf("list: %w", err)
@@ -182,8 +185,8 @@ func (p *pages) fresh(ctx context.Context, api Threads, ref pageRef, age time.Du
 	for i := range page.Threads {
 		page.Threads[i].Prospect.PlatformData = nil // large, and nothing here reads it
 	}
-	r.page, r.at = page, at
-	return page, at, nil
+	r.page, r.at = page, page.Asked
+	return page, r.at, nil
 }
 
 // keptPages is how many pages are remembered: 100,000 rows' worth would be too

@@ -62,6 +62,7 @@ var safeties = []safety{
 	{"handed-over", false, handedOver},
 	{"person-took-over", true, personTookOver},
 	{"settling", false, settling},
+	{"loop", true, looping},
 	{"cap-reached", false, capReached},
 }
 

@@ -34,6 +34,8 @@ type response struct {
 	ok   bool      // 2xx
 	body []byte    // valid UTF-8; empty unless ok and read whole
 	date time.Time // the API's Date header, or zero
+
+	asked time.Time // when the request left, on this process's clock
 }
 
 // idPath is /prefix/id/suffix... with id escaped. An empty ID, or one that would
@@ -156,7 +158,7 @@ func (c *Client) exchange(rt http.RoundTripper, req *http.Request, k call) (*res
 		RetryAfter: retryAfter(res.Header, res.StatusCode, now),
 		Date:       date,
 	}
-	out := &response{ok: succeeded(res), date: date}
+	out := &response{ok: succeeded(res), date: date, asked: sent}
 	out.body, err = c.readBody(res, k)
 	seen.Err, seen.Duration = err, time.Since(sent)
 	if e, ok := errors.AsType[*Error](err); ok {

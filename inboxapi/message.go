@@ -64,6 +64,7 @@ type MessagePage struct {
 	Next      *Cursor        // nil: there are no older ones, or none are imported yet (IsSyncing)
 	IsSyncing bool           // older messages are still being imported and may appear
 	Date      time.Time      // the response's Date header, or zero
+	Asked     time.Time      // this process's clock when the request left: the page is no older
 }
 
 // ListMessages returns one page of a thread's messages, newest first.
@@ -84,7 +85,7 @@ func (c *Client) ListMessages(ctx context.Context, threadID string, q MessageQue
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", k, err)
 	}
-	page.Date = res.date
+	page.Date, page.Asked = res.date, res.asked
 	return page, nil
 }
 

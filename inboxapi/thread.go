@@ -142,6 +142,7 @@ type ThreadPage struct {
 	Malformed []MalformedRow // rows that could not be decoded
 	Next      *Cursor        // nil: this is the last page, however short the others were
 	Date      time.Time      // the response's Date header, or zero
+	Asked     time.Time      // this process's clock when the request left: the page is no older
 }
 
 // ListThreads returns one page. A walk over pages is no snapshot: a thread that
@@ -158,7 +159,7 @@ func (c *Client) ListThreads(ctx context.Context, q ThreadQuery) (*ThreadPage, e
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", k, err)
 	}
-	page.Date = res.date
+	page.Date, page.Asked = res.date, res.asked
 	return page, nil
 }
 

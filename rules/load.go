@@ -129,18 +129,11 @@ func (l *loader) invalidUTF8() position {
 }
 
 // simple refuses the parts of YAML that a rule file does not need and that let a
-// small file become a large one, and nesting that the parser is slow with.
+// small file become a large one.
 func (l *loader) simple(tokens token.Tokens) bool {
-	depth, run, line := 0, 0, 0
 	for _, tk := range tokens {
 		p := position{tk.Position.Line, tk.Position.Column}
-		indented := depth == 0 && p.line != line && p.column > maxIndent && tk.Type != token.CommentType
-		line = p.line
 		switch tk.Type {
-		case token.SequenceStartType, token.MappingStartType:
-			depth++
-		case token.SequenceEndType, token.MappingEndType:
-			depth--
 		case token.AnchorType, token.AliasType, token.MergeKeyType:
 			l.report(p, "write it out, or quote it", "anchors and aliases are not available in rule files")
 			return false
@@ -151,10 +144,38 @@ func (l *loader) simple(tokens token.Tokens) bool {
 			l.report(p, "quote it, if it is part of a text", "%q is not available in rule files", clip(strings.TrimSpace(tk.Value)))
 			return false
 		}
-		if run++; tk.Type != token.SequenceEntryType {
-			run = 0
+	}
+	return l.shallow(tokens)
+}
+
+// shallow refuses deep nesting: the parser's time grows with its square.
+func (l *loader) shallow(tokens token.Tokens) bool {
+	flow := 0            // [ and { that are open
+	dashes, keys := 0, 0 // one after the other, each within the one before
+	line := 0
+	for _, tk := range tokens {
+		p := position{tk.Position.Line, tk.Position.Column}
+		newLine := flow == 0 && p.line != line
+		if line = p.line; newLine {
+			dashes, keys = 0, 0
 		}
-		if max(depth, run) > maxDepth || indented {
+		switch tk.Type {
+		case token.SequenceStartType, token.MappingStartType:
+			flow++
+			keys = 0
+		case token.SequenceEndType, token.MappingEndType:
+			flow--
+			keys = 0
+		case token.CollectEntryType:
+			keys = 0
+		case token.SequenceEntryType:
+			dashes++
+		case token.MappingValueType:
+			keys++
+		case token.CommentType:
+			newLine = false
+		}
+		if max(flow, dashes, keys) > maxDepth || newLine && p.column > maxIndent {
 			l.report(p, "", "lists and mappings are nested too deeply")
 			return false
 		}

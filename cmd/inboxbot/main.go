@@ -46,6 +46,8 @@ type cli struct {
 	Demo        demoCmd        `cmd:"" help:"The same bot with everything embedded. Needs no account, key or network."`
 	Check       checkCmd       `cmd:"" help:"Read rules and prompts and print every problem."`
 	Explain     explainCmd     `cmd:"" help:"Show how one thread would be handled. Nothing is sent."`
+	Pause       pauseCmd       `cmd:"" help:"Stop every process of the bot from sending. What is begun finishes."`
+	Resume      resumeCmd      `cmd:"" help:"Take pause back."`
 	Sim         simCmd         `cmd:"" help:"Serve the simulated Inbox API alone."`
 	Version     versionCmd     `cmd:"" help:"Print version, commit and Go version."`
 	Healthcheck healthcheckCmd `cmd:"" hidden:"" help:"Ask a running bot on this machine whether it is alive."`

@@ -79,4 +79,7 @@ func newAPIMetrics(reg prometheus.Registerer) *apiMetrics {
 func (m *apiMetrics) observe(o inboxapi.Observation) {
 	m.requests.WithLabelValues(o.Operation, strconv.Itoa(o.Status)).Inc()
 	m.seconds.Observe(o.Duration.Seconds())
+	if o.RateLimit != nil {
+		m.remaining.Set(float64(o.RateLimit.Remaining))
+	}
 }

@@ -138,8 +138,11 @@ func wire(ctx context.Context, cfg Config, gen loaded, p *process, o wiring) (*p
 	}
 	var err error
 	counted := newAPIMetrics(w.reg)
+	budget := newLimiter()
 	w.client, err = inboxapi.New(inboxapi.Options{
-		BaseURL: cfg.InboxBaseURL, Token: cfg.InboxToken.Reveal(), UserAgent: "inboxbot/" + version, Observe: counted.observe, Dial: o.dial,
+		BaseURL: cfg.InboxBaseURL, Token: cfg.InboxToken.Reveal(), UserAgent: "inboxbot/" + version, Dial: o.dial,
+		Limiter: budget,
+		Observe: func(o inboxapi.Observation) { counted.observe(o); budget.observe(o) },
 	})
 	if err != nil {
 		return nil, fmt.Errorf("inbox: %w", err)
@@ -150,6 +153,7 @@ func wire(ctx context.Context, cfg Config, gen loaded, p *process, o wiring) (*p
 	if err := w.openStore(ctx, o.fresh); err != nil {
 		return nil, err
 	}
+	budget.budget.Store(w.store.Budget(redisstore.Quota{}))
 	if cfg.OpenAIModel != "" {
 		w.model, err = openaichat.New(openaichat.Options{
 			BaseURL: cfg.OpenAIBaseURL, APIKey: cfg.OpenAIKey.Reveal(), Model: cfg.OpenAIModel,

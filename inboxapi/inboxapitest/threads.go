@@ -252,7 +252,7 @@ func (s *Server) noReply(t *thread, latest time.Time) bool {
 		return false
 	}
 	inbound := m.inbound
-	if r := t.reaction; s.opts.NoReplyCountsReactions && r != nil && time.Time(r.CreatedAt).After(m.CreatedAt) {
+	if r := t.reaction; s.opts.NoReplyCountsReactions && r != nil {
 		inbound = r.inbound
 	}
 	return inbound != s.opts.NoReplyMeansTheirTurn

@@ -35,7 +35,7 @@ type thread struct {
 	prospect  *prospect
 	messages  []*message // ascending by time and ID
 	campaigns []string   // that wrote here
-	reaction  *reaction  // the newest that still stands
+	reaction  *reaction  // the newest since the newest message
 	typedAt   time.Time  // last typing indicator
 	row       []byte     // its JSON, nil after a change
 }
@@ -394,6 +394,7 @@ func (s *Server) addMessage(t *thread, m *message) {
 		return compareKeys(a.CreatedAt, a.ID, b.CreatedAt, b.ID)
 	})
 	t.messages = slices.Insert(t.messages, i, m)
+	t.reaction = nil
 	if m.CampaignID != nil && !slices.Contains(t.campaigns, *m.CampaignID) {
 		t.campaigns = append(t.campaigns, *m.CampaignID)
 	}

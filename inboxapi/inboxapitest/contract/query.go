@@ -63,6 +63,9 @@ func visitText(p *openapi3.Parameter, schema *jsonschema.Schema, n *node) error 
 // typed returns the value a parameter has under a schema.
 func typed(schema *openapi3.Schema, n *node) (any, error) {
 	for _, option := range schema.AnyOf {
+		if n.below == nil && len(n.values) == 1 && n.values[0] == "" {
+			return nil, nil // where null is allowed, an empty value is null
+		}
 		if !option.Value.Type.Is("null") {
 			return typed(option.Value, n)
 		}

@@ -1,0 +1,100 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"sync/atomic"
+	"time"
+
+	"golang.org/x/time/rate"
+
+	"inboxbot/bot/redisstore"
+	"inboxbot/inboxapi"
+)
+
+// limiter spends the team's request budget, which all processes of the bot
+// share, by what each request is for. Until there is a budget, and while Redis
+// is away, it paces this process alone.
+type limiter struct {
+	budget atomic.Pointer[redisstore.Budget]
+	alone  *rate.Limiter
+}
+
+// errNoBudget refuses a send that would have to wait: what was looked at would
+// be too old by then.
+var errNoBudget = errors.New("the team's request budget is used up for now")
+
+// A process that cannot ask for its share takes half of what the team's minute
+// allows, in bursts that a start needs.
+const (
+	aloneRate  = 2.5
+	aloneBurst = 20
+	sendWait   = time.Second
+)
+
+func newLimiter() *limiter { return &limiter{alone: rate.NewLimiter(aloneRate, aloneBurst)} }
+
+// Wait implements inboxapi.Limiter.
+func (l *limiter) Wait(ctx context.Context, op string) error {
+	budget := l.budget.Load()
+	if budget == nil {
+		return l.alone.Wait(ctx)
+	}
+	p := priority(op)
+	began := time.Now()
+	for {
+		wait, err := budget.Take(ctx, 1, p)
+		switch {
+		case err != nil && p == redisstore.PriorityPost:
+			return err // without the store nothing is sent
+		case err != nil:
+			return l.alone.Wait(ctx)
+		case wait <= 0:
+			return nil
+		case p == redisstore.PriorityPost && time.Since(began)+wait > sendWait:
+			return errNoBudget
+		}
+		if end, ok := ctx.Deadline(); ok && time.Until(end) < wait {
+			return errNoBudget
+		}
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-time.After(wait):
+		}
+	}
+}
+
+// observe tells the budget what an answer said of it.
+func (l *limiter) observe(o inboxapi.Observation) {
+	budget := l.budget.Load()
+	if budget == nil {
+		return
+	}
+	// The answer must not wait for Redis longer than a moment; what could not be
+	// told is told by the next one.
+	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
+	defer cancel()
+	if o.RetryAfter > 0 && o.Status == 429 {
+		_ = budget.Pause(ctx, o.RetryAfter)
+	}
+	if r := o.RateLimit; r != nil {
+		_ = budget.Seen(ctx, r.Remaining, r.Limit)
+	}
+}
+
+// priority says what a request is for. A message list may be a look or a
+// reconciliation as well as history; it is taken for the least of them.
+func priority(op string) redisstore.Priority {
+	switch op {
+	case "threads.thread.messages.create":
+		return redisstore.PriorityPost
+	case "prospects.update", "prospects.get", "threads.thread.update", "tags.create":
+		return redisstore.PriorityTag
+	case "threads.thread.messages.list", "threads.thread.get":
+		return redisstore.PriorityHistory
+	case "threads.thread.typing":
+		return redisstore.PriorityList
+	}
+	return redisstore.PriorityLook
+}
