@@ -67,13 +67,13 @@ type Record struct {
 // Newer reports whether the inbound message (id, at) is newer than the one the
 // record is about.
 func (r Record) Newer(id string, at time.Time) bool {
-	if r.MessageID == "" {
+	switch {
+	case r.MessageID == "":
 		return true
+	case id == r.MessageID:
+		return false
 	}
-	if !at.Equal(r.MessageAt) {
-		return at.After(r.MessageAt)
-	}
-	return id != r.MessageID
+	return !at.Before(r.MessageAt)
 }
 
 // Done reports whether the record is terminal for the inbound message (id, at),

@@ -2,6 +2,8 @@ package bot_test
 
 import (
 	"flag"
+	"maps"
+	"strings"
 	"testing"
 	"time"
 )
@@ -125,9 +127,10 @@ var weakened = []variant{
 	{"no fence", machine{second: true, noFence: true}, safeAndLive, false},
 	{"no fence, store wiped", machine{store: storeWiped, noFence: true}, doubleSend, false},
 	{"no quarantine", machine{store: storeWiped, noQuarantine: true}, doubleSend, false},
-	{"a quarantine of S + D", machine{store: storeWiped, briefQuarantine: true}, doubleSend, false},
-	{"a quarantine, old claims not void", machine{store: storeWiped, keepsOldClaims: true}, doubleSend, false},
-	{"a quarantine, old claims not void, store lags", machine{store: storeLags, keepsOldClaims: true}, doubleSend, false},
+	{"a quarantine, old claims not void", machine{store: storeLags, keepsOldClaims: true}, doubleSend, false},
+	{"a quarantine, old claims not void, late deadline", machine{store: storeWiped, keepsOldClaims: true, lateDeadline: true}, doubleSend, false},
+	{"a quarantine of S + D", machine{store: storeWiped, briefQuarantine: true}, safeAndLive, false},
+	{"a quarantine of S + D, late deadline", machine{store: storeWiped, briefQuarantine: true, lateDeadline: true}, doubleSend, false},
 
 	{"the last message is ours", machine{second: true, lastIsOurs: true}, sentByNobody, false},
 	{"the last message is inbound", machine{second: true, listOnly: true}, lostThread, false},
@@ -159,6 +162,9 @@ func TestMachine(t *testing.T) {
 				start := time.Now()
 				f := row.m.search().run()
 				t.Logf("%d worlds, %d steps deep, %v: %s", f.worlds, f.depth, time.Since(start).Round(time.Millisecond), f.verdict)
+				if strings.Contains(f.story, brokenStory) {
+					t.Errorf("two worlds were taken for one:\n%s", f.story)
+				}
 				if f.verdict != row.want {
 					t.Fatalf("%s, want %s, after these steps ((!) is a fault):\n%s", f.verdict, row.want, f.story)
 				}
@@ -168,4 +174,75 @@ func TestMachine(t *testing.T) {
 			})
 		}
 	}
+}
+
+// TestMachineMergesOnlyAlikeWorlds searches small machines without taking any two
+// worlds for one: the verdicts must be the same.
+func TestMachineMergesOnlyAlikeWorlds(t *testing.T) {
+	t.Parallel()
+	for _, rows := range [][]variant{designs, limits, weakened} {
+		for _, row := range rows {
+			if row.m.second || row.m.store != storeKeeps {
+				continue
+			}
+			t.Run(row.name, func(t *testing.T) {
+				t.Parallel()
+				s := row.m.search()
+				s.full = true
+				if f := s.run(); f.verdict != row.want {
+					t.Errorf("%s, want %s:\n%s", f.verdict, row.want, f.story)
+				} else {
+					t.Logf("%d worlds: %s", f.worlds, f.verdict)
+				}
+			})
+		}
+	}
+}
+
+// TestMachineMeetsEverything makes sure that the verdicts are about something:
+// every step is taken and every state of a record is reached.
+func TestMachineMeetsEverything(t *testing.T) {
+	t.Parallel()
+	taken := map[string]bool{}
+	var reached [len(recStates)]bool
+	for _, m := range []machine{
+		{second: true, reads: staleAtWill},
+		{person: true},
+		{store: storeWiped},
+		{store: storeLags, keepsOldClaims: true}, // ends early, and large otherwise
+		{resend: resendAtOnce},
+	} {
+		s := m.search()
+		s.run()
+		maps.Copy(taken, s.taken)
+		for state := range reached {
+			reached[state] = reached[state] || s.reached[state]
+		}
+	}
+	for _, s := range worldSteps {
+		if !taken[s.what] {
+			t.Errorf("it never happens that %s", s.what)
+		}
+	}
+	for at := range workerSteps {
+		for _, s := range workerSteps[at] {
+			if !taken[s.what] {
+				t.Errorf("no worker ever %s", s.what)
+			}
+		}
+	}
+	for state, ok := range reached {
+		if !ok {
+			t.Errorf("no record is ever %q", recStates[state])
+		}
+	}
+}
+
+func BenchmarkMachine(b *testing.B) {
+	m := machine{second: true}
+	worlds := 0
+	for b.Loop() {
+		worlds += m.search().run().worlds
+	}
+	b.ReportMetric(float64(worlds)/b.Elapsed().Seconds(), "worlds/s")
 }

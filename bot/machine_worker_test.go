@@ -121,12 +121,11 @@ func (m *machine) killed(w *world, i uint8) bool {
 }
 
 // leavePost leaves the POST of worker i, if it has one that may commit, to itself.
-// Two per message are as many as it takes to answer twice.
+// One per message is enough: where a second may be left alone, both may commit.
 func (w *world) leavePost(i uint8) {
 	a := &w.workers[i]
 	if a.at == atPosted && !a.committed {
-		s := &w.strays[a.mid-1]
-		s[0], s[1] = max(s[0], a.flight), max(s[1], min(s[0], a.flight))
+		w.strays[a.mid-1] = max(w.strays[a.mid-1], a.flight)
 	}
 	a.flight, a.committed = 0, false
 }
@@ -277,20 +276,21 @@ func (m *machine) beginRefused(w *world, i, _ uint8) bool {
 	return !m.mayBegin(w, i)
 }
 
-// fencedByLease says that the fence asks how long the lease lasts when the POST
-// is about to leave. Else the POST has a deadline that was set before BEGIN was
-// asked for, and BEGIN has made sure that the lease lasts until then.
-func (m *machine) fencedByLease() bool { return m.lateDeadline && !m.noFence && !m.plainLock }
+func (m *machine) unfenced() bool         { return m.noFence || m.plainLock }
+func (m *machine) fencedByLease() bool    { return m.lateDeadline && !m.unfenced() }
+func (m *machine) fencedByDeadline() bool { return !m.lateDeadline && !m.unfenced() }
 
-// mayPost is the fence.
+// mayPost is the fence, asked when the POST is about to leave. The deadline was
+// set before BEGIN was asked for, and BEGIN made sure that the lease lasts until
+// then; a late deadline is set here, if the lease lasts until that.
 func (m *machine) mayPost(a *attempt) bool {
 	switch {
-	case m.noFence, m.plainLock:
-		return true
-	case m.lateDeadline:
+	case m.fencedByDeadline():
+		return a.flight > visibleTicks
+	case m.fencedByLease():
 		return a.left >= sendTicks
 	}
-	return a.flight > visibleTicks
+	return true
 }
 
 // post is the fence and the first byte on the connection in one step: the fence is
@@ -302,7 +302,7 @@ func (m *machine) post(w *world, i, _ uint8) bool {
 		return false
 	}
 	a.at = atPosted
-	if m.noFence || m.plainLock || m.lateDeadline {
+	if !m.fencedByDeadline() {
 		a.flight = flightTicks
 	}
 	return true

@@ -202,8 +202,9 @@ func (b *Bot) judgeRow(ctx context.Context, gen *Generation, c *candidate) error
 	switch {
 	case v.final(conv) && v.Outcome.Action == Skip:
 		b.work.drop(c.thread)
-		b.close(ctx, Lease{Thread: c.thread, Record: c.record})
-		b.report(ctx, gen, conv, v, nil, 0)
+		if b.report(ctx, gen, conv, v, nil, 0) {
+			b.close(ctx, Lease{Thread: c.thread, Record: c.record})
+		}
 		return nil
 	case v.final(conv):
 		again := b.again(conv, v)
@@ -243,7 +244,9 @@ func (b *Bot) note(ctx context.Context, c *Conversation, v Verdict, again time.D
 
 // close takes a thread that is deliberately left alone off the open list.
 func (b *Bot) close(ctx context.Context, l Lease) {
-	if r := l.Record; r.State == StateWaiting || r.State == StateRetry {
+	switch r := l.Record; r.State {
+	case StateNone, StateIntent, StateHanding:
+	default:
 		if err := b.Ledger.Advance(ctx, l, r, 0); err != nil {
 			b.complain("redis", fmt.Errorf("close: %w", err))
 		}

@@ -23,22 +23,24 @@ type Handled struct {
 	Tokens     Tokens
 }
 
-// report tells of a handled thread: one log line, the metrics, and whoever
-// listens. What was said before about the same message is not said again.
+// report tells of the handled thread.
 func (h *handling) report(ctx context.Context) {
 	h.bot.report(ctx, h.gen, h.conv, h.verdict, &h.tokens, time.Since(h.started))
 }
 
-func (b *Bot) report(ctx context.Context, gen *Generation, c *Conversation, v Verdict, tokens *Tokens, took time.Duration) {
+// report tells of a handled thread: one log line, the metrics, and whoever
+// listens. What was said before about the same message is not said again; it
+// returns whether it had anything to tell.
+func (b *Bot) report(ctx context.Context, gen *Generation, c *Conversation, v Verdict, tokens *Tokens, took time.Duration) bool {
 	if c == nil || v.Guard == notOurTurnName && c.Record.State.Terminal() {
-		return // nothing to tell: it was told when it was done
+		return false // it was told when it was done
 	}
 	last, ok := c.Last()
 	if !ok {
 		last, _ = c.newest()
 	}
 	if !b.said.first(c.Thread.ID, last.ID+string(v.Outcome.Action)+v.Guard) {
-		return
+		return false
 	}
 	out := Handled{
 		Thread: c.Thread.ID, Message: last.ID, Prospect: c.Thread.Prospect.Username, Asked: last.Text,
@@ -58,6 +60,7 @@ func (b *Bot) report(ctx context.Context, gen *Generation, c *Conversation, v Ve
 	if b.Handled != nil {
 		b.Handled(out)
 	}
+	return true
 }
 
 func (b *Bot) mode() string {

@@ -357,7 +357,8 @@ func TestSeedDecidesIDs(t *testing.T) {
 		s, _ := start(t, inboxapitest.Options{Seed: seed})
 		return s.AddThread(inboxapitest.NewThread{}).ID
 	}
-	if id(1) != id(1) || id(1) == id(2) {
-		t.Error("the same seed gives other ids, or another the same")
+	one, again, two := id(1), id(1), id(2)
+	if one != again || one == two {
+		t.Errorf("seed 1: %s, then %s; seed 2: %s", one, again, two)
 	}
 }

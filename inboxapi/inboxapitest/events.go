@@ -57,8 +57,8 @@ func (s *Server) recordDeletion(t *thread, m *message) {
 	s.record("message.deleted", map[string]any{"messageId": m.ID, "threadId": t.ID})
 }
 
-func (s *Server) recordReaction(kind string, t *thread, m *message, r *reaction) {
-	s.record(kind, map[string]any{"messageId": m.ID, "threadId": t.ID, "reaction": *r})
+func (s *Server) recordReaction(kind string, t *thread, m *message, reaction json.RawMessage) {
+	s.record(kind, map[string]any{"messageId": m.ID, "threadId": t.ID, "reaction": reaction})
 }
 
 func (s *Server) recordProspect(kind string, p *prospect) {

@@ -2,6 +2,7 @@ package inboxapitest
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"math/rand/v2"
 	"net/http"
@@ -138,8 +139,7 @@ func (s *Server) chooseFault(op operation, threadID string) chosen {
 }
 
 // perform does the operation and answers it, as well as the request's fault lets it.
-func (s *Server) perform(w http.ResponseWriter, c *call) {
-	ctx := c.r.Context()
+func (s *Server) perform(ctx context.Context, w http.ResponseWriter, c *call) {
 	if !s.wait(ctx, c.fault.before) {
 		panic(http.ErrAbortHandler)
 	}

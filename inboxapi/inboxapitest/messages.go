@@ -295,9 +295,9 @@ func (s *Server) removeReaction(c *call) ([]byte, error) {
 	sender := s.platformIDOf(t.AccountLinkID)
 	var left []json.RawMessage
 	for _, raw := range m.Reactions {
-		var r reaction
+		var r struct{ Emoji, SenderPlatformID string }
 		if json.Unmarshal(raw, &r) == nil && r.Emoji == emoji && r.SenderPlatformID == sender {
-			s.recordReaction("message.reactionRemoved", t, m, &r)
+			s.recordReaction("message.reactionRemoved", t, m, raw)
 			continue
 		}
 		left = append(left, raw)

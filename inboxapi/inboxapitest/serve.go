@@ -8,6 +8,7 @@ import (
 	"net"
 	"net/http"
 	"path"
+	"slices"
 	"strings"
 	"time"
 )
@@ -128,7 +129,7 @@ func (s *Server) serve(w http.ResponseWriter, r *http.Request, op operation) {
 		s.answer(w, tooMany(q.wait).in(s.opts.ErrorShape))
 		return
 	}
-	s.perform(w, c)
+	s.perform(r.Context(), w, c)
 }
 
 func (s *Server) authorized(r *http.Request) bool {
@@ -353,9 +354,9 @@ func (s *Server) thread(c *call) (*thread, error) {
 
 // newestInbound is the ID of the newest message of the prospect, "" if none.
 func (t *thread) newestInbound() string {
-	for i := len(t.messages) - 1; i >= 0; i-- {
-		if t.messages[i].inbound {
-			return t.messages[i].ID
+	for _, m := range slices.Backward(t.messages) {
+		if m.inbound {
+			return m.ID
 		}
 	}
 	return ""

@@ -66,6 +66,7 @@ func (s *Server) listThreads(c *call) ([]byte, error) {
 		page.latest = s.now().Add(-c.fault.Delay)
 	case DuplicateRow:
 		page.inclusive = page.from != nil && page.limit > 1
+	default: // not of lists
 	}
 	page.filter = s.threadFilter(q, page.latest)
 	if q.err != nil {

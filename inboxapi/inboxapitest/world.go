@@ -488,9 +488,10 @@ func (s *Server) react(t *thread, m *message, emoji string, inbound bool) {
 		r.SenderPlatformID = s.platformIDOf(t.AccountLinkID)
 	}
 	// A new slice: copies of the message were given away.
-	m.Reactions = append(slices.Clip(m.Reactions), encode(r))
+	raw := json.RawMessage(encode(r))
+	m.Reactions = append(slices.Clip(m.Reactions), raw)
 	t.reaction = r
-	s.recordReaction("message.reactionAdded", t, m, r)
+	s.recordReaction("message.reactionAdded", t, m, raw)
 }
 
 // TagProspect gives the thread's prospect a tag, created when missing.
