@@ -269,7 +269,17 @@ func (b *Bot) lookAround(ctx context.Context, polls *rhythm) {
 	}
 	b.state.swept(err)
 	polls.after(b.work.arrivals() > before, err, time.Now())
+	if b.work.ready() > backlog*b.cfg.Concurrency {
+		polls.next = time.Now().Add(max(backlogPause, time.Until(polls.next)))
+	}
 }
+
+// While more work is at hand than the workers can begin, looking for more of it
+// only takes requests away from answering.
+const (
+	backlog      = 4 // threads per worker
+	backlogPause = time.Minute
+)
 
 // rhythm is when to look again: at the shortest interval while messages come,
 // slower when none do, slower still when the API refuses.

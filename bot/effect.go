@@ -72,12 +72,11 @@ func (h *handling) reply(ctx context.Context, o Outcome) result {
 		h.takeBack(ctx, intent, time.Second)
 		return result{again: time.Second}
 	}
-	now := time.Now()
-	if left := h.lease.Left(now); left < b.cfg.Send+b.cfg.sendMargin() {
+	if left := h.lease.Left(time.Now()); left < b.cfg.Send+b.cfg.sendMargin() {
 		h.takeBack(ctx, intent, time.Second)
 		return result{again: time.Second}
 	}
-	sent, err := h.send(ctx, o.Text, now.Add(b.cfg.Send))
+	sent, err := h.send(ctx, o.Text, looked.at.Add(lookAge))
 	return h.settle(ctx, intent, sent, err)
 }
 
@@ -97,13 +96,14 @@ func (h *handling) takeBack(ctx context.Context, intent Record, again time.Durat
 	h.advance(ctx, intent, again)
 }
 
-// send posts the message once. No byte of it leaves after notAfter, nor after
-// the lease: a process that was stopped in between sends nothing when it wakes.
+// send posts the message once. No byte of it leaves after notAfter, when the look
+// is too old to count, so a process that was stopped in between sends nothing
+// when it wakes.
 func (h *handling) send(ctx context.Context, text string, notAfter time.Time) (*inboxapi.Message, error) {
 	if !h.bot.cfg.Live {
 		return &inboxapi.Message{}, nil
 	}
-	ctx, cancel := context.WithDeadline(context.WithoutCancel(ctx), notAfter)
+	ctx, cancel := lasting(ctx, h.bot.cfg.Send)
 	defer cancel()
 	return h.bot.Inbox.SendMessage(ctx, h.c.thread, inboxapi.NewMessage{Content: text, NotAfter: notAfter})
 }

@@ -21,6 +21,8 @@ const (
 	// lookSlack is what lies between a look and its send at most, for the look to
 	// serve another send.
 	lookSlack = 300 * time.Millisecond
+	// gatherTime is how long a draft waits at most for others to be looked at with.
+	gatherTime = 2 * time.Second
 	// listLookFrom is from how many candidates of one page on that page is read
 	// again instead of each thread's messages.
 	listLookFrom = 3
@@ -42,9 +44,12 @@ type look struct {
 // look for all its threads; a thread that it shows otherwise, or not at all, is
 // looked at itself.
 func (b *Bot) lookAgain(ctx context.Context, c *candidate, conv *Conversation) (look, error) {
+	if b.pages.trusted() && b.work.ofPage(c.page) >= listLookFrom {
+		b.gather(ctx, c)
+	}
 	l := look{at: time.Now(), api: b.Now()}
 	if b.pages.trusted() && b.work.ofPage(c.page) >= listLookFrom {
-		page, readAt, err := b.pages.fresh(ctx, b.Inbox, c.page, lookAge-lookSlack)
+		page, readAt, err := b.pages.fresh(ctx, b.Inbox, c.page.lookRef(), lookAge-lookSlack)
 		if err == nil {
 			if row := rowOf(page, c.thread); row != nil && sameNewest(row, conv) {
 				if !sameContext(row, &conv.Thread) {
@@ -56,6 +61,22 @@ func (b *Bot) lookAgain(ctx context.Context, c *candidate, conv *Conversation) (
 		}
 	}
 	return b.lookAtMessages(ctx, c, conv, l)
+}
+
+// gather waits a moment for others of c's page to come to their look, so that
+// one request serves them all.
+func (b *Bot) gather(ctx context.Context, c *candidate) {
+	together := b.pages.join(c.page)
+	for until := time.Now().Add(gatherTime); time.Now().Before(until) && b.work.othersThinking(c); {
+		select {
+		case <-ctx.Done():
+			return
+		case <-together:
+			return
+		case <-time.After(50 * time.Millisecond):
+		}
+	}
+	b.pages.release(c.page, together)
 }
 
 func (b *Bot) lookAtMessages(ctx context.Context, c *candidate, conv *Conversation, l look) (look, error) {
@@ -140,15 +161,26 @@ type pageRef struct {
 	cursor inboxapi.Cursor
 }
 
+// lookRef is where the rows of the page are looked for. Behind a cursor they stay;
+// from the first page of all threads those just answered push them away, but not
+// from the first page of those that wait, if that is what no-reply means.
+func (p pageRef) lookRef() pageRef {
+	if p == (pageRef{view: inboxapi.ViewDefault}) {
+		p.view = inboxapi.ViewNoReply
+	}
+	return p
+}
+
 // pages remembers the list pages read last.
 type pages struct {
-	mu    sync.Mutex
-	seen  map[pageRef]*pageRead
-	until time.Time
+	mu       sync.Mutex
+	seen     map[pageRef]*pageRead
+	together map[pageRef]chan struct{} // by page, for those who gather
+	until    time.Time
 }
 
 type pageRead struct {
-	mu   sync.Mutex // held while the page is read, so that it is read once for all who wait
+	turn chan struct{} // held while the page is read, so that it is read once for all who wait
 	page *inboxapi.ThreadPage
 	at   time.Time // when the request left
 }
@@ -159,7 +191,9 @@ type listed struct {
 	page   pageRef
 }
 
-func newPages() *pages { return &pages{seen: map[pageRef]*pageRead{}} }
+func newPages() *pages {
+	return &pages{seen: map[pageRef]*pageRead{}, together: map[pageRef]chan struct{}{}}
+}
 
 // read reads a page and remembers it.
 func (p *pages) read(ctx context.Context, api Threads, ref pageRef) (*inboxapi.ThreadPage, time.Time, error) {
@@ -169,8 +203,12 @@ func (p *pages) read(ctx context.Context, api Threads, ref pageRef) (*inboxapi.T
 // fresh returns a page that was read at most age ago.
 func (p *pages) fresh(ctx context.Context, api Threads, ref pageRef, age time.Duration) (*inboxapi.ThreadPage, time.Time, error) {
 	r := p.slot(ref)
-	r.mu.Lock()
-	defer r.mu.Unlock()
+	select {
+	case r.turn <- struct{}{}:
+		defer func() { <-r.turn }()
+	case <-ctx.Done():
+		return nil, time.Time{}, ctx.Err()
+	}
 	if r.page != nil && time.Since(r.at) < age {
 		return r.page, r.at, nil
 	}
@@ -189,6 +227,28 @@ func (p *pages) fresh(ctx context.Context, api Threads, ref pageRef, age time.Du
 	return page, r.at, nil
 }
 
+// join returns a channel that is closed when those who wait to look at a page
+// stop waiting for more.
+func (p *pages) join(ref pageRef) chan struct{} {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	ch, ok := p.together[ref]
+	if !ok {
+		ch = make(chan struct{})
+		p.together[ref] = ch
+	}
+	return ch
+}
+
+func (p *pages) release(ref pageRef, ch chan struct{}) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.together[ref] == ch {
+		delete(p.together, ref)
+		close(ch)
+	}
+}
+
 // keptPages is how many pages are remembered: 100,000 rows' worth would be too
 // many, and older ones are of no use as a look.
 const keptPages = 200
@@ -202,7 +262,7 @@ func (p *pages) slot(ref pageRef) *pageRead {
 	if len(p.seen) >= keptPages {
 		clear(p.seen)
 	}
-	r := &pageRead{}
+	r := &pageRead{turn: make(chan struct{}, 1)}
 	p.seen[ref] = r
 	return r
 }
@@ -216,9 +276,13 @@ func (p *pages) row(thread string, age time.Duration) (listed, bool) {
 	}
 	p.mu.Unlock()
 	for ref, r := range refs {
-		r.mu.Lock()
+		select {
+		case r.turn <- struct{}{}:
+		default:
+			continue // just being read
+		}
 		page, at := r.page, r.at
-		r.mu.Unlock()
+		<-r.turn
 		if page == nil || time.Since(at) > age {
 			continue
 		}

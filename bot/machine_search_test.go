@@ -28,9 +28,12 @@ func (m *machine) next(w *world, out []edge) []edge {
 	}
 	for k := range worldSteps {
 		s := &worldSteps[k]
+		if !s.in(m) {
+			continue
+		}
 		keep(s.do(m, after(nobody, s.what, s.fault)))
 	}
-	full, oldest := w.size(), m.shortest(w)
+	full, oldest := w.size, m.shortest(w)
 	for i := range uint8(len(w.workers)) {
 		for k := range workerSteps[w.workers[i].at] {
 			s := &workerSteps[w.workers[i].at][k]
@@ -42,7 +45,9 @@ func (m *machine) next(w *world, out []edge) []edge {
 				keep(s.do(m, after(i, s.what, s.fault || view < full), i, view))
 			}
 		}
-		keep(m.killed(after(i, "is killed", true), i))
+		if w.workers[i].at != atIdle {
+			m.kill(after(i, "is killed", true), i)
+		}
 	}
 	return out
 }
@@ -95,8 +100,10 @@ func (s *search) run() finding {
 				s.taken[e.what] = true
 			}
 			to, isNew := s.add(s.reduced(&e.to), i)
-			if broken := e.to.broken(); isNew && broken != "" {
-				return s.finding(broken, to)
+			if isNew {
+				if broken := e.to.broken(); broken != "" {
+					return s.finding(broken, to)
+				}
 			}
 			if !e.fault && to != i {
 				s.healthy = append(s.healthy, to)
@@ -146,8 +153,12 @@ func (s *search) slot(w *world) int {
 	return slot
 }
 
+// grow doubles the index, and makes room for as many worlds as it can take.
 func (s *search) grow() {
 	s.index = make([]int32, 2*len(s.index))
+	room := len(s.index)*3/4 + 1
+	s.worlds = slices.Grow(s.worlds, room-len(s.worlds))
+	s.parents = slices.Grow(s.parents, room-len(s.parents))
 	for i := range s.worlds {
 		s.index[s.slot(&s.worlds[i])] = int32(i + 1)
 	}

@@ -44,7 +44,7 @@ type workerStep struct {
 }
 
 // workerSteps is what a worker may do, by where it is. A kill is possible
-// everywhere (machine.killed).
+// everywhere (machine.kill).
 var workerSteps = [places][]workerStep{
 	// poll and CLAIM. What the record is decides what the lease is for.
 	atIdle: {
@@ -109,15 +109,11 @@ func goTo(at uint8) func(*machine, *world, uint8, uint8) bool {
 	}
 }
 
-// killed is kill -9 at any moment: the claim stays until it expires, a POST on its
+// kill is kill -9 at any moment: the claim stays until it expires, a POST on its
 // way goes on, and the worker starts anew with another token.
-func (m *machine) killed(w *world, i uint8) bool {
-	if w.workers[i].at == atIdle {
-		return false
-	}
+func (m *machine) kill(w *world, i uint8) {
 	w.leavePost(i)
 	w.endAttempt(i)
-	return true
 }
 
 // leavePost leaves the POST of worker i, if it has one that may commit, to itself.
@@ -157,7 +153,7 @@ func (m *machine) claimFound(w *world, i, _ uint8) bool {
 }
 
 func (m *machine) claimMistaken(w *world, i, _ uint8) bool {
-	newest, _ := w.newest(w.size())
+	newest, _ := w.newest(w.size)
 	return m.reads != freshReads && newest != w.last() && m.waits(w, newest) && m.claim(w, i)
 }
 
@@ -508,7 +504,7 @@ func (m *machine) recordWaiting(w *world, i, _ uint8) bool {
 // release deletes the claim if it is this lease's. The plain lock does not ask.
 func (m *machine) release(w *world, i, _ uint8) bool {
 	if w.holder == i || m.plainLock {
-		w.holder = nobody
+		w.holder, w.deadLeft = nobody, 0
 	}
 	w.endAttempt(i)
 	return true

@@ -127,6 +127,7 @@ const (
 type world struct {
 	// The API. What is in the thread stays there.
 	thread [6]uint8
+	size   uint8    // of the thread
 	hidden [6]uint8 // staleByD: ticks in which a read may miss it
 	strays [2]uint8 // POSTs that nobody waits for: ticks in which they may commit; by mid-1
 
@@ -150,23 +151,14 @@ func newWorld() world {
 }
 
 func (w *world) append(msg, hidden uint8) bool {
-	n := w.size()
-	w.thread[n], w.hidden[n] = msg, hidden
+	w.thread[w.size], w.hidden[w.size] = msg, hidden
+	w.size++
 	return true
 }
 
-func (w *world) size() uint8 {
-	for i, msg := range w.thread {
-		if msg == msgNone {
-			return uint8(i)
-		}
-	}
-	return uint8(len(w.thread))
-}
+func (w *world) last() uint8 { return w.thread[w.size-1] }
 
-func (w *world) last() uint8 { return w.thread[w.size()-1] }
-
-func (w *world) count(msg uint8) int { return countOf(w.thread[:], msg) }
+func (w *world) count(msg uint8) int { return countOf(w.thread[:w.size], msg) }
 
 func countOf(thread []uint8, msg uint8) (n int) {
 	for _, x := range thread {
@@ -190,7 +182,7 @@ func (w *world) newest(view uint8) (mid, place uint8) {
 // shortest is the length of the shortest view that a read may show: every read
 // shows the thread as it is or, with stale reads, as it once was.
 func (m *machine) shortest(w *world) uint8 {
-	n := w.size()
+	n := w.size
 	switch m.reads {
 	case freshReads:
 	case staleByD:
@@ -222,40 +214,46 @@ func (m *machine) answeredIn(w *world, view uint8, rec entry) bool {
 type worldStep struct {
 	what  string
 	fault bool
+	in    func(m *machine) bool           // in whose worlds it happens at all
 	do    func(m *machine, w *world) bool // false: it cannot happen now
 }
 
+func inAny(*machine) bool { return true }
+
 var worldSteps = []worldStep{
-	{"time passes", false, (*machine).tick},
-	{"the prospect writes M2", true, func(m *machine, w *world) bool {
-		return m.second && w.count(msgM2) == 0 && w.append(msgM2, m.hide(visibleTicks))
-	}},
-	{"somebody else answers: P", true, func(m *machine, w *world) bool {
-		return m.person && w.count(msgP) == 0 && w.append(msgP, m.hide(visibleTicks))
-	}},
+	{"time passes", false, inAny, (*machine).tick},
+	{"the prospect writes M2", true, func(m *machine) bool { return m.second }, writes(msgM2)},
+	{"somebody else answers: P", true, func(m *machine) bool { return m.person }, writes(msgP)},
 	// Sweeps write it down without a claim: from then on the open set names it.
-	{"a sweep notes that the last message waits: WAITING", false, func(_ *machine, w *world) bool {
+	{"a sweep notes that the last message waits: WAITING", false, inAny, func(_ *machine, w *world) bool {
 		last := w.last()
 		return isInbound(last) && w.rec.wait(last)
 	}},
-	{"a POST for M1 that nobody waits for commits", true, strayCommits(msgM1)},
-	{"a POST for M2 that nobody waits for commits", true, strayCommits(msgM2)},
-	{"the store comes back empty", true, func(m *machine, w *world) bool {
-		return m.store == storeWiped && w.failOver(entry{token: bygone}, false)
+	{"a POST for M1 that nobody waits for commits", true, inAny, strayCommits(msgM1)},
+	{"a POST for M2 that nobody waits for commits", true, func(m *machine) bool { return m.second }, strayCommits(msgM2)},
+	{"the store comes back empty", true, func(m *machine) bool { return m.store == storeWiped }, func(_ *machine, w *world) bool {
+		return w.failOver(entry{token: bygone}, false)
 	}},
-	{"the replica falls behind", true, func(m *machine, w *world) bool {
-		if m.store != storeLags || w.behind {
-			return false
-		}
+	{"the replica falls behind", true, mayLag, func(_ *machine, w *world) bool {
+		was := w.behind
 		w.behind, w.replica = true, w.rec
-		return true
+		return !was
 	}},
-	{"the replica takes over without the claim", true, func(_ *machine, w *world) bool {
+	{"the replica takes over without the claim", true, mayLag, func(_ *machine, w *world) bool {
 		return w.behind && w.failOver(w.replica, false)
 	}},
-	{"the replica takes over with the claim", true, func(_ *machine, w *world) bool {
+	{"the replica takes over with the claim", true, mayLag, func(_ *machine, w *world) bool {
 		return w.behind && w.failOver(w.replica, true)
 	}},
+}
+
+func mayLag(m *machine) bool { return m.store == storeLags }
+
+// writes adds a message that comes once, of its own accord.
+func writes(msg uint8) func(*machine, *world) bool {
+	return func(m *machine, w *world) bool {
+		return w.count(msg) == 0 && w.append(msg, m.hide(visibleTicks))
+	}
 }
 
 // hide is for how long what is committed now may be missed by reads.
@@ -280,7 +278,7 @@ func (w *world) failOver(rec entry, keepClaim bool) bool {
 	w.memory, w.rec, w.quarantine = lost, rec, 0
 	w.behind, w.replica = false, entry{token: bygone}
 	if !keepClaim {
-		w.holder = nobody
+		w.holder, w.deadLeft = nobody, 0
 	}
 	for i := range w.workers {
 		w.workers[i].void = true
@@ -288,48 +286,52 @@ func (w *world) failOver(rec entry, keepClaim bool) bool {
 	return true
 }
 
-// tick is the only step that moves a clock.
+// tick is the only step that moves a clock. It cannot be taken when none runs.
 func (m *machine) tick(w *world) bool {
-	before := *w
+	ran := false
+	down := func(ticks *uint8) bool {
+		if *ticks == 0 {
+			return false
+		}
+		*ticks--
+		ran = true
+		return *ticks == 0
+	}
+	ages := func(e *entry) {
+		if e.state == recIntent && e.age < m.patience() {
+			e.age++
+			ran = true
+		}
+	}
 	for i := range w.workers {
 		a := &w.workers[i]
-		down(&a.left)
-		if a.left == 0 && w.holder == uint8(i) {
+		if a.at == atIdle {
+			continue
+		}
+		if down(&a.left) && w.holder == uint8(i) {
 			w.holder = nobody // SET PX
 		}
 		if a.at == atBegun || !m.endless {
 			down(&a.flight)
 		}
-		m.ageing(&a.rec)
+		ages(&a.rec)
 	}
-	down(&w.deadLeft)
-	if w.deadLeft == 0 && w.holder == bygone {
+	if down(&w.deadLeft) {
 		w.holder = nobody
 	}
-	for i := range w.strays {
-		if !m.endless {
-			down(&w.strays[i])
+	if !m.endless {
+		down(&w.strays[0])
+		down(&w.strays[1])
+	}
+	if m.reads == staleByD {
+		for i := range w.size {
+			down(&w.hidden[i])
 		}
 	}
-	for i := range w.hidden {
-		down(&w.hidden[i])
-	}
 	down(&w.quarantine)
-	m.ageing(&w.rec)
-	m.ageing(&w.replica)
-	return *w != before
-}
-
-func down(ticks *uint8) {
-	if *ticks > 0 {
-		*ticks--
-	}
-}
-
-func (m *machine) ageing(e *entry) {
-	if e.state == recIntent {
-		e.age = min(e.age+1, m.patience())
-	}
+	ages(&w.rec)
+	ages(&w.replica)
+	return ran
 }
 
 // --- what is claimed ---
@@ -346,14 +348,19 @@ const (
 
 // broken names the property of safety that w breaks, or "".
 func (w *world) broken() string {
-	nobodyElse := w.count(msgP) == 0 && !w.tagged && w.memory == whole
-	switch {
-	case w.count(msgR1) > 1, w.count(msgR2) > 1:
+	if w.count(msgR1) > 1 || w.count(msgR2) > 1 {
 		return doubleSend
-	case w.rec.state == recSent && w.count(replyTo(w.rec.mid)) == 0:
-		return sentByNobody
-	case w.rec.state == recAnswered && nobodyElse && w.count(replyTo(w.rec.mid)) == 0:
-		return answeredByNone
+	}
+	switch w.rec.state {
+	case recSent:
+		if w.count(replyTo(w.rec.mid)) == 0 {
+			return sentByNobody
+		}
+	case recAnswered:
+		others := w.count(msgP) > 0 || w.tagged || w.memory != whole
+		if !others && w.count(replyTo(w.rec.mid)) == 0 {
+			return answeredByNone
+		}
 	}
 	return ""
 }
@@ -361,7 +368,7 @@ func (w *world) broken() string {
 // handled says that the newest inbound message has come to an end that nobody
 // needs to touch again.
 func (w *world) handled() bool {
-	newest, place := w.newest(w.size())
+	newest, place := w.newest(w.size)
 	switch {
 	case w.rec.done(newest):
 		return true
@@ -373,7 +380,7 @@ func (w *world) handled() bool {
 	// Somebody answered before there was anything to record. Once the store has
 	// forgotten what it knew, any message of ours counts as that: the weaker
 	// promise after a loss.
-	after := w.thread[place+1 : w.size()]
+	after := w.thread[place+1 : w.size]
 	return countOf(after, msgP) > 0 || w.memory != whole && len(after) > 0
 }
 
@@ -416,12 +423,16 @@ func (m *machine) forget(w *world) {
 // canonical is w or its mirror image, in which the workers have changed places:
 // they are alike.
 func (w *world) canonical() world {
-	c := w.mirrored()
-	if cmp.Or(w.workers[0].compare(&w.workers[1]), cmp.Compare(w.holder, c.holder),
-		cmp.Compare(w.rec.token, c.rec.token), cmp.Compare(w.replica.token, c.replica.token)) <= 0 {
+	a, b := &w.workers[0], &w.workers[1]
+	if a.at < b.at {
 		return *w
 	}
-	return c
+	c := w.mirrored()
+	if a.at > b.at || cmp.Or(a.compare(b), cmp.Compare(w.holder, c.holder),
+		cmp.Compare(w.rec.token, c.rec.token), cmp.Compare(w.replica.token, c.replica.token)) > 0 {
+		return c
+	}
+	return *w
 }
 
 func (w *world) mirrored() world {
@@ -467,7 +478,7 @@ func asBit(b bool) uint8 {
 // String is the world in one line: the thread, the record, the claim, the timers.
 func (w *world) String() string {
 	var b strings.Builder
-	for _, msg := range w.thread[:w.size()] {
+	for _, msg := range w.thread[:w.size] {
 		b.WriteString(msgNames[msg] + " ")
 	}
 	fmt.Fprintf(&b, "| %s", w.rec)

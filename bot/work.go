@@ -20,6 +20,7 @@ type candidate struct {
 	due      time.Time // this process's clock
 	busy     bool      // a worker has it
 	parked   bool      // its outcome for now is to wait
+	looking  bool      // its worker has come to the look before the send
 	arrived  bool      // something was heard of it while a worker had it
 	tries    int       // failed attempts in a row
 	failing  time.Time // since when
@@ -69,9 +70,10 @@ func (w *work) offer(c *candidate) {
 	}
 	if c.row != nil {
 		changed := old.row == nil || newestID(old.row) != newestID(c.row)
-		old.row, old.readAt, old.page = c.row, c.readAt, c.page
+		old.row, old.readAt = c.row, c.readAt
 		if changed {
 			w.heard++
+			old.page = c.page // else it is still behind the cursor it was first found behind
 			old.arrived = old.busy
 			old.due, old.parked = c.due, c.parked
 		}
@@ -143,14 +145,35 @@ func (w *work) next(now time.Time) *candidate {
 		if c.busy || c.due.After(now) {
 			continue
 		}
-		if best == nil || c.waitsSince().Before(best.waitsSince()) {
+		if best == nil || c.before(best) {
 			best = c
 		}
 	}
 	if best != nil {
-		best.busy, best.arrived = true, false
+		best.busy, best.arrived, best.looking = true, false, false
 	}
 	return best
+}
+
+// before reports whether c is more urgent than d. Somebody who waits comes before
+// a second look at an answered thread.
+func (c *candidate) before(d *candidate) bool {
+	if x, y := c.secondLook(), d.secondLook(); x != y {
+		return y
+	}
+	return c.waitsSince().Before(d.waitsSince())
+}
+
+// secondLook reports whether nothing is known of the thread but our own reply.
+func (c *candidate) secondLook() bool {
+	if c.record.State != StateSent {
+		return false
+	}
+	if c.row == nil || c.row.LastMessage == nil {
+		return true
+	}
+	m := c.row.LastMessage
+	return m.ID == c.record.SentID || !c.record.Newer(m.ID, m.CreatedAt)
 }
 
 func (c *candidate) waitsSince() time.Time {
@@ -283,6 +306,33 @@ func (w *work) learn(c *candidate, row *inboxapi.Thread) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	c.row, c.readAt, c.page = row, time.Now(), pageRef{}
+}
+
+// othersThinking marks c as having come to its look, and reports whether workers
+// have others of its page that have not.
+func (w *work) othersThinking(c *candidate) bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	c.looking = true
+	for _, o := range w.all {
+		if o.busy && !o.looking && o.page == c.page {
+			return true
+		}
+	}
+	return false
+}
+
+// ready is how many candidates are due or in work.
+func (w *work) ready() int {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	n, now := 0, time.Now()
+	for _, c := range w.all {
+		if c.busy || !c.due.After(now) {
+			n++
+		}
+	}
+	return n
 }
 
 // inHand is how many candidates workers have.

@@ -17,6 +17,10 @@ import (
 // prospect, account, tagged, open, repliesToday, and text and at of last. The
 // others need the thread's messages, which are fetched when the first guard that
 // uses one is reached.
+//
+// Of the language: division is that of floating point, so x / 0 is infinite and no
+// error; % 0 and an index past the end are errors, and hand the conversation over;
+// date("2026-12-24") is midnight UTC, and its third argument names another zone.
 type Env struct {
 	// When the conversation was read, on the API's clock, in the bot's time zone.
 	Now time.Time `expr:"now"`

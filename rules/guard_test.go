@@ -3,6 +3,7 @@ package rules
 import (
 	"errors"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -310,4 +311,45 @@ func TestProblemsAreErrors(t *testing.T) {
 	if !errors.As(err, &ps) || len(ps) != 2 || !errors.As(err, &p) || p.Line != 2 || p.File != "a.yaml" {
 		t.Errorf("got %#v", err)
 	}
+}
+
+// TestDesignExample reads the example of the documentation, which has every key.
+func TestDesignExample(t *testing.T) {
+	s, err := Load("rules.yaml", []byte(designExample), Options{Prompts: func(name string) bool { return name == "pricing" }})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, tt := range []struct {
+		name  string
+		about func(*bot.Conversation)
+		guard string
+		want  bot.Outcome
+	}{
+		{"a VIP", hasTags("VIP"), "vip", bot.Outcome{Action: bot.Handoff, Reason: "VIPs get a person", Tag: "vip-waiting", Assign: "robin@example.com"}},
+		{"at night", func(c *bot.Conversation) { c.Now = noon.Add(12 * time.Hour) }, "closed", bot.Outcome{Action: bot.Wait, Reason: `guard "closed" fired`}},
+		{"a price", says("PRICE?"), "pricing", bot.Outcome{Action: bot.Reply, Reason: `guard "pricing" fired`, Prompt: "pricing"}},
+		{"anything else", says("Hi"), "default", bot.Outcome{Action: bot.Reply, Reason: "no guard fired"}},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			if v := s.Judge(conv(tt.about)); v.Guard != tt.guard || v.Outcome != tt.want {
+				t.Errorf("got %+v", v)
+			}
+		})
+	}
+}
+
+// A Set is shared by all workers; the race detector watches.
+func TestConcurrentJudging(t *testing.T) {
+	s := load(t, Options{}, "guards:", guardLine("it", `any(texts, lower(#) matches "refund") or tagged("VIP")`, bot.Skip))
+	var wg sync.WaitGroup
+	for range 4 {
+		wg.Go(func() {
+			for range 100 {
+				if v := s.Judge(conv(says("REFUND"))); v.Guard != "it" {
+					t.Errorf("got %+v", v)
+				}
+			}
+		})
+	}
+	wg.Wait()
 }

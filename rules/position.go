@@ -96,11 +96,10 @@ func (s *source) find(from int, style byte, value string, character int) int {
 	case '"', '\'':
 		w.next++
 	}
-	last := from
 	for _, r := range value {
-		last = w.step(r)
+		here := w.step(r)
 		if character == 0 {
-			return last
+			return here
 		}
 		character--
 	}

@@ -9,7 +9,7 @@ import (
 // Problem is one thing that is wrong with a rule file. It reads as
 //
 //	rules.yaml:12:9: unknown key "whne"; did you mean "when"?
-type Problem struct {
+type Problem struct { //nolint:errname // a list of them reads as what it is
 	File         string
 	Line, Column int    // counted from 1, the column in characters
 	Message      string // what is wrong
@@ -27,7 +27,7 @@ func (p Problem) Error() string {
 
 // Problems is every problem of a rule file, from top to bottom. Load returns it
 // as its error.
-type Problems []Problem
+type Problems []Problem //nolint:errname // as Problem
 
 // Error returns one line per problem.
 func (ps Problems) Error() string {

@@ -1,12 +1,20 @@
 // Package live keeps the last good version of something that is loaded again and
 // again, such as rules and prompts that people edit while the bot answers.
+//
+// [Value] holds the version in force; [Files] tells when files have changed and
+// come to rest, which is when to load them.
 package live
 
 import (
+	"errors"
 	"sync"
 	"sync/atomic"
 	"time"
 )
+
+// ErrSame is what a load returns when it would load what is in force already: that
+// stays, as old as it is, and nothing is wrong.
+var ErrSame = errors.New("live: the same version")
 
 // Value holds a T. Reading never waits for a load and never sees half of one; a
 // load that fails leaves what was there. The zero value is empty. All methods may
@@ -37,8 +45,9 @@ func (v *Value[T]) Status() Status[T] {
 }
 
 // Load calls load and puts what it returns in force. If load fails, Load returns
-// its error, Status shows it, and the version in force stays. Loads run one at a
-// time: a second caller waits for the first.
+// its error, Status shows it, and the version in force stays. A load that returns
+// ErrSame is a good one that changes nothing. Loads run one at a time: a second
+// caller waits for the first.
 func (v *Value[T]) Load(load func() (T, error)) error {
 	v.loading.Lock()
 	defer v.loading.Unlock()
@@ -46,9 +55,12 @@ func (v *Value[T]) Load(load func() (T, error)) error {
 	value, err := load()
 	next := v.Status()
 	next.Tried, next.Err = time.Now(), err
-	if err == nil {
+	switch {
+	case err == nil:
 		next.Value, next.Loaded = value, next.Tried
+	case errors.Is(err, ErrSame):
+		next.Err = nil
 	}
 	v.status.Store(&next)
-	return err
+	return next.Err
 }

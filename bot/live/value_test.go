@@ -76,6 +76,23 @@ func TestValueKeepsTheLastGoodVersion(t *testing.T) {
 	})
 }
 
+func TestValueStaysAsOldAsItIs(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var v live.Value[*rules]
+		if err := v.Load(good(1)); err != nil {
+			t.Fatal(err)
+		}
+		first := v.Status()
+		time.Sleep(time.Minute)
+		_ = v.Load(typo)
+		time.Sleep(time.Minute)
+		err := v.Load(func() (*rules, error) { return nil, fmt.Errorf("undone: %w", live.ErrSame) })
+		if s := v.Status(); err != nil || s.Err != nil || s.Value != first.Value || !s.Loaded.Equal(first.Loaded) || !s.Tried.Equal(time.Now()) {
+			t.Errorf("after a load of the same version: %v, status %+v, want that of %v", err, s, first.Loaded)
+		}
+	})
+}
+
 func TestValueReadersDoNotWaitForALoad(t *testing.T) {
 	var v live.Value[*rules]
 	if err := v.Load(good(1)); err != nil {

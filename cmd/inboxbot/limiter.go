@@ -29,7 +29,7 @@ var errNoBudget = errors.New("the team's request budget is used up for now")
 const (
 	aloneRate  = 2.5
 	aloneBurst = 20
-	sendWait   = time.Second
+	sendWait   = 1500 * time.Millisecond
 )
 
 func newLimiter() *limiter { return &limiter{alone: rate.NewLimiter(aloneRate, aloneBurst)} }

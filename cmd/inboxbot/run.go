@@ -56,8 +56,10 @@ func (c *runCmd) Run(ctx context.Context, p *process) error {
 func serve(ctx context.Context, cfg Config, w *parts, b *bot.Bot) error {
 	group, ctx := errgroup.WithContext(ctx)
 	group.Go(func() error { return b.Run(ctx) })
+	group.Go(func() error { return w.live.follow(ctx) })
+	ready := func() error { return errors.Join(b.Ready(), w.live.refused()) }
 	if cfg.HTTPAddr != "" {
-		group.Go(func() error { return serveHTTP(ctx, cfg.HTTPAddr, handler(w.reg, b.Ready)) })
+		group.Go(func() error { return serveHTTP(ctx, cfg.HTTPAddr, handler(w.reg, ready)) })
 	}
 	done := make(chan error, 1)
 	go func() { done <- group.Wait() }()

@@ -7,10 +7,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"io/fs"
 	"log/slog"
 	"net"
-	"os"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -23,33 +21,11 @@ import (
 	"inboxbot/rules"
 )
 
-// source is where rules and prompts come from.
-type source struct {
-	rulesName, promptsName string
-	rules                  []byte
-	prompts                fs.FS
-}
-
-// configured reads the files the configuration names, or takes the built-in ones.
-func configured(cfg Config) (source, error) {
-	s := source{rulesName: "built-in rules.yaml", promptsName: "built-in prompts", rules: rules.Default(), prompts: prompts.Default()}
-	if cfg.RulesFile != "" {
-		text, err := os.ReadFile(cfg.RulesFile)
-		if err != nil {
-			return s, fmt.Errorf("BOT_RULES: %w", err)
-		}
-		s.rulesName, s.rules = cfg.RulesFile, text
-	}
-	if cfg.PromptsDir != "" {
-		s.promptsName, s.prompts = cfg.PromptsDir, os.DirFS(cfg.PromptsDir)
-	}
-	return s, nil
-}
-
 // loaded is a generation and what the wiring needs to know of it.
 type loaded struct {
 	bot.Generation
 	canReply bool
+	from     source
 }
 
 // load reads rules and prompts as one generation. Its error is a *configError
@@ -64,9 +40,12 @@ func (s source) load(cfg Config) (loaded, error) {
 	if templates != nil && err == nil {
 		known = templates.Has
 	}
-	set, err := rules.Load(s.rulesName, s.rules, rules.Options{
-		Timezone: cfg.Location(), HandoffTag: cfg.HandoffTag, Prompts: known,
-	})
+	var set *rules.Set
+	if err = s.unread; err == nil {
+		set, err = rules.Load(s.rulesName, s.rules, rules.Options{
+			Timezone: cfg.Location(), HandoffTag: cfg.HandoffTag, Prompts: known,
+		})
+	}
 	if err != nil {
 		problems = append(problems, err.Error())
 	}
@@ -78,7 +57,7 @@ func (s source) load(cfg Config) (loaded, error) {
 		Generation: bot.Generation{
 			Hash: hex.EncodeToString(sum[:6]), Guards: set, Prompter: templates, HandoffTags: set.HandoffTags(),
 		},
-		canReply: set.CanReply(),
+		canReply: set.CanReply(), from: s,
 	}, nil
 }
 
@@ -117,7 +96,8 @@ type parts struct {
 	client *inboxapi.Client
 	team   inboxapi.Team
 	store  *redisstore.Store
-	gen    loaded
+	gen    loaded // the one it starts with
+	live   *generations
 	model  bot.Model
 	close  func()
 }
@@ -137,6 +117,8 @@ func wire(ctx context.Context, cfg Config, gen loaded, p *process, o wiring) (*p
 		w.log.Warn(warning)
 	}
 	var err error
+	w.live = newGenerations(cfg, gen, w.log)
+	w.reg.MustRegister(w.live)
 	counted := newAPIMetrics(w.reg)
 	budget := newLimiter()
 	w.client, err = inboxapi.New(inboxapi.Options{
@@ -217,7 +199,7 @@ func (w *parts) openStore(ctx context.Context, fresh bool) error {
 func (w *parts) newBot(handled func(bot.Handled)) (*bot.Bot, error) {
 	deps := bot.Deps{
 		Inbox: w.client, Claims: w.store, Ledger: w.store, Model: w.model,
-		Generation: func() bot.Generation { return w.gen.Generation },
+		Generation: w.live.current,
 		Team:       w.team, Logger: w.log, Metrics: bot.NewMetrics(w.reg),
 		Leader: w.store, Switch: pauseSwitch{w.store},
 		Handled: handled, Now: w.client.Now,

@@ -32,3 +32,28 @@ func BenchmarkMessagePage(b *testing.B) {
 	}
 	benchmarkGet(b, s, "/threads/"+id+"/messages", func() {})
 }
+
+// A send through a client and Dial, connection reused: what the simulator and HTTP
+// cost a test for each request.
+func BenchmarkSend(b *testing.B) {
+	s := inboxapitest.New(inboxapitest.Options{Limits: inboxapitest.Limits{Minute: -1, Hour: -1, Day: -1}})
+	defer s.Close()
+	id := s.AddThread(inboxapitest.NewThread{}).ID
+	s.Receive(id, "what does it cost?")
+	a := api{b, s.HTTPClient()}
+	b.ReportAllocs()
+	for b.Loop() {
+		if got := a.send(id, "12 euros"); got.status != 200 {
+			b.Fatal(got.status, got.body)
+		}
+	}
+}
+
+func BenchmarkAddThreadAndReceive(b *testing.B) {
+	s := inboxapitest.New(inboxapitest.Options{})
+	defer s.Close()
+	b.ReportAllocs()
+	for b.Loop() {
+		s.Receive(s.AddThread(inboxapitest.NewThread{}).ID, "what does it cost?")
+	}
+}

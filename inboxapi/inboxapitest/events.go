@@ -8,11 +8,11 @@ import (
 	"inboxbot/inboxapi"
 )
 
-// Events are kept for 7 days, as the API documents, and no more than the newest
-// maxEvents, so that a simulation that runs for weeks stays small.
+// Events are kept for 7 days, as the API documents, but no more than about the
+// newest maxEvents, so that a simulation that runs for weeks stays small.
 const (
 	eventRetention = 7 * 24 * time.Hour
-	maxEvents      = 20_000
+	maxEvents      = 5_000
 )
 
 // eventLog is what happened, oldest first. Data is encoded when it is asked for,

@@ -70,9 +70,24 @@ type fault struct {
 // documentation lack.
 var leftOut = []string{"isEncrypted", "deletedAt", "platformDeletedAt", "image", "verified", "profileType", "source"}
 
+// kinds are all there are.
+var kinds = []Kind{
+	FailBefore, FailAfter, ResetBefore, ResetAfter, HangBefore, HangAfter, LateCommit, LateCommitReset, LateCommitHang,
+	RateLimit, Slow, SlowAfter, HTMLBody, TruncatedJSON,
+	LaggingList, DuplicateRow, StaleMessages, UnknownEnums, MissingFields, ExtraFields,
+}
+
 // Inject lets f happen from now on. The function returned ends it and can be
-// repeated.
+// repeated. Inject panics when there is no such kind or operation: the fault would
+// never happen and the test prove nothing.
 func (s *Server) Inject(f Fault) (remove func()) {
+	isIt := func(op operation) bool { return op.id == f.Operation }
+	if f.Operation != "" && !slices.ContainsFunc(operations(), isIt) {
+		panic("inboxapitest: no operation " + f.Operation)
+	}
+	if !slices.Contains(kinds, f.Kind) {
+		panic("inboxapitest: no kind of fault " + string(f.Kind))
+	}
 	if f.Delay == 0 {
 		f.Delay = time.Second
 	}

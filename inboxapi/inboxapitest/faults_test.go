@@ -154,6 +154,32 @@ func TestWhenFaultsHappen(t *testing.T) {
 	}
 }
 
+// A fault that could never happen is a mistake in the test, as is a name that is
+// nowhere.
+func TestMistakesInTests(t *testing.T) {
+	s, _, id := waiting(t, inboxapitest.Options{})
+	for name, f := range map[string]func(){
+		"operation":    func() { s.Inject(inboxapitest.Fault{Operation: "threads.send", Kind: inboxapitest.FailBefore}) },
+		"kind":         func() { s.Inject(inboxapitest.Fault{}) },
+		"thread":       func() { s.Receive("nobody", "hi") },
+		"message":      func() { s.EditMessage(id, "nothing", "hi") },
+		"member":       func() { s.Assign(id, "nobody@example.com") },
+		"account link": func() { s.AddThread(inboxapitest.NewThread{Account: "nobody"}) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			defer func() {
+				if r, ok := recover().(string); !ok || !strings.HasPrefix(r, "inboxapitest: no "+name) {
+					t.Errorf("panic %q", r)
+				}
+			}()
+			f()
+		})
+	}
+	if _, err := s.Dial(t.Context(), "tcp", "anywhere"); err != nil {
+		t.Errorf("the Server is of no use after a mistake: %v", err)
+	}
+}
+
 func TestRateLimitFault(t *testing.T) {
 	s, a := startFreely(t, inboxapitest.Options{})
 	s.Inject(inboxapitest.Fault{Kind: inboxapitest.RateLimit, Delay: 3599_500 * time.Millisecond, Times: 1})

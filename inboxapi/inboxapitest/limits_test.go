@@ -139,3 +139,18 @@ func TestOwnClock(t *testing.T) {
 		}
 	})
 }
+
+// What has left the longest window is forgotten, and nothing else with it.
+func TestWindowsForget(t *testing.T) {
+	inBubble(t, inboxapitest.Options{Limits: inboxapitest.Limits{Minute: 4000, Hour: -1, Day: 3000}}, func(s *inboxapitest.Server, a api) {
+		for day := range 3 {
+			s.Spend(2999)
+			for _, want := range []int{200, 429} {
+				if got := a.do("GET", "/team", ""); got.status != want {
+					t.Errorf("day %d: got %d, want %d", day, got.status, want)
+				}
+			}
+			time.Sleep(24 * time.Hour)
+		}
+	})
+}

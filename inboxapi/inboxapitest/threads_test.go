@@ -300,6 +300,68 @@ func TestProspectAcrossThreads(t *testing.T) {
 	}
 }
 
+// Usernames change, and profiles; people stay who they are.
+func TestProfileChanges(t *testing.T) {
+	s, a := start(t, inboxapitest.Options{})
+	id := s.AddThread(inboxapitest.NewThread{Username: "jordan"}).ID
+	lookup := func(name string) int {
+		return len(get[[]inboxapi.Thread](a, "/threads/lookup-by-username?username="+name))
+	}
+	if lookup("JORDAN") != 1 {
+		t.Error("not found whatever the case")
+	}
+	s.ChangeProspect(id, func(p *inboxapi.Prospect) { p.Username, p.PlatformID = "jordan_r", "1" })
+	s.ChangeThread(id, func(th *inboxapi.Thread) { th.IsRequest, th.ID = true, "1" })
+	if lookup("jordan") != 0 || lookup("jordan_r") != 1 {
+		t.Error("not found by the new name")
+	}
+	row := get[threadPage](a, "/threads?inbox=requests").Threads[0]
+	if row.ID != id || row.Prospect.Username != "jordan_r" || row.Prospect.PlatformID == "1" {
+		t.Errorf("row %s of %s, %s", row.ID, row.Prospect.Username, row.Prospect.PlatformID)
+	}
+}
+
+// A row that was listed before must show what has changed since.
+func TestRowsAreFresh(t *testing.T) {
+	s, a := start(t, inboxapitest.Options{})
+	s.AddMember(inboxapi.Member{Email: "robin@example.com"})
+	id := s.AddThread(inboxapitest.NewThread{Tags: []string{"VIP"}, Status: "Won", CreatedAt: time.Now().Add(-time.Hour)}).ID
+	first := s.Receive(id, "hi")
+	seen := map[string]string{}
+	for name, change := range map[string]func(){
+		"message":  func() { s.Receive(id, "hello?") },
+		"answer":   func() { a.send(id, "hello") },
+		"edit":     func() { s.EditMessage(id, s.Receive(id, "x").ID, "y") },
+		"deletion": func() { s.DeleteMessage(id, s.Receive(id, "z").ID) },
+		"tag":      func() { s.TagProspect(id, "new") },
+		"notes":    func() { s.SetNotes(id, "n") },
+		"assignee": func() { s.Assign(id, "Robin@example.com") },
+		"syncing":  func() { s.SetSyncing(id, true) },
+		"settings": func() { a.do("PATCH", "/threads/"+id+"/settings", `{"typingIndicatorsEnabled":true}`) },
+		"status":   func() { a.do("DELETE", "/statuses/"+s.AddStatus("Won").ID, "") },
+		"tags":     func() { a.do("DELETE", "/tags/"+s.AddTag("VIP").ID, "") },
+	} {
+		before := a.do("GET", "/threads/"+id, "").body
+		change()
+		after := a.do("GET", "/threads/"+id, "").body
+		if before == after {
+			t.Errorf("%s: the row is as before", name)
+		}
+		if list := a.do("GET", "/threads?inbox=default", "").body; !strings.Contains(list, after) {
+			t.Errorf("%s: the list shows another row than the thread", name)
+		}
+		if was, ok := seen[after]; ok {
+			t.Errorf("%s: the row is as after %s", name, was)
+		}
+		seen[after] = name
+	}
+	s.Assign(id, "")
+	s.SetNotes(id, "")
+	if row, _ := s.Thread(id); row.AssigneeID != nil || row.Prospect.Context.Notes != nil || s.Transcript(id)[0].ID != first.ID {
+		t.Errorf("not taken back: %+v", row)
+	}
+}
+
 func TestSendNeedsAnAccount(t *testing.T) {
 	s, a, id := waiting(t, inboxapitest.Options{})
 	thread, _ := s.Thread(id)

@@ -564,6 +564,21 @@ func (s *Server) ChangeThread(threadID string, change func(*inboxapi.Thread)) {
 	t.Thread, t.row = changed, nil
 }
 
+// ChangeProspect changes anything of the profile of a thread's prospect, as X would:
+// the username, the bio. IDs and context cannot be changed this way.
+func (s *Server) ChangeProspect(threadID string, change func(*inboxapi.Prospect)) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	p := s.mustThread(threadID).prospect
+	changed := p.Prospect
+	change(&changed)
+	changed.PlatformID, changed.ExternalID, changed.Context = p.PlatformID, p.ExternalID, p.Context
+	delete(s.byName, strings.ToLower(p.Username))
+	p.Prospect = changed
+	s.byName[strings.ToLower(p.Username)] = p
+	s.changedProspect(p, "prospect.enriched")
+}
+
 // OnSend calls f after every message that a request stored, with the thread as it
 // then is. Calls are made outside the Server's lock, each in the goroutine that
 // stored the message and before its request is answered.
