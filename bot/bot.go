@@ -195,7 +195,7 @@ func (b *Bot) Run(ctx context.Context) error {
 		case <-ctx.Done():
 			return nil
 		case <-b.work.woken():
-		case <-time.After(b.untilNext(polls)):
+		case <-time.After(b.untilNext(polls, len(slots) < cap(slots))):
 		}
 	}
 }
@@ -242,8 +242,11 @@ func (b *Bot) start(ctx context.Context, slots chan struct{}, workers *sync.Wait
 	}
 }
 
-// untilNext is how long nothing can be due for.
-func (b *Bot) untilNext(polls *rhythm) time.Duration {
+// untilNext is how long nothing can be due for, or be begun.
+func (b *Bot) untilNext(polls *rhythm, free bool) time.Duration {
+	if !free || b.state.isRefused() {
+		return max(10*time.Millisecond, time.Until(polls.due))
+	}
 	return max(10*time.Millisecond, min(time.Until(polls.due), b.work.untilDue(time.Now())))
 }
 

@@ -69,7 +69,7 @@ func (h *handling) ask(ctx context.Context) (Outcome, error) {
 	d, err := h.decide(ctx, h.prompt)
 	h.bot.model.heard(err)
 	switch {
-	case errors.Is(err, ErrModelUnavailable), ctx.Err() != nil:
+	case errors.Is(err, ErrModelUnavailable), err != nil && ctx.Err() != nil:
 		return Outcome{}, err
 	case err != nil:
 		return Outcome{Action: Handoff, Reason: "the model gave no usable answer: " + oneLine(err.Error())}, nil
@@ -135,11 +135,11 @@ func (h *handling) modelDown(ctx context.Context, err error) result {
 	}
 	b.complain("model", err)
 	if down := max(b.model.downFor(time.Now()), b.work.failingFor(h.c)); down > b.cfg.ModelPatience {
-		h.verdict.Guard = "model-down"
+		h.verdict.Guard = guardModelDown
 		return h.handOff(ctx, Outcome{Action: Handoff, Reason: "the model has been out of reach for " + down.Round(time.Second).String()})
 	}
 	again := min(time.Minute, 5*time.Second<<min(h.c.tries, 4))
-	h.verdict.Guard = "model-down"
+	h.verdict.Guard = guardModelDown
 	h.verdict.Outcome = Outcome{Action: Wait, Reason: "the model is out of reach"}
 	b.note(ctx, h.conv, h.verdict, again)
 	h.report(ctx)
@@ -150,7 +150,27 @@ func (h *handling) modelDown(ctx context.Context, err error) result {
 type modelHealth struct {
 	mu    sync.Mutex
 	since time.Time
+	asked time.Time // when a thread was last let through to find out
 	err   error
+}
+
+// modelProbe is how often one thread finds out whether the model is back.
+const modelProbe = 5 * time.Second
+
+// mayAsk reports whether a thread may go on to the model. While the model is away
+// one at a time finds out whether it is back; past the operator's patience all go
+// on, to people.
+func (m *modelHealth) mayAsk(now time.Time, patience time.Duration) bool {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.since.IsZero() || now.Sub(m.since) > patience {
+		return true
+	}
+	if now.Sub(m.asked) < modelProbe {
+		return false
+	}
+	m.asked = now
+	return true
 }
 
 func (m *modelHealth) heard(err error) {

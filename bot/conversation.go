@@ -22,6 +22,10 @@ const transcriptLimit = 100
 // Nobody can tell what they say, so a person must look.
 var errUnreadable = errors.New("messages of the thread cannot be read")
 
+// errStale says that the API shows a thread as it was before what is known to
+// wait in it. It will catch up.
+var errStale = errors.New("the thread's messages lag behind what is known of it")
+
 // Side says who a turn speaks for.
 type Side string
 
@@ -100,7 +104,7 @@ func (c *Conversation) Unanswered() []Turn {
 	for i := len(c.Turns) - 1; i >= 0; i-- {
 		switch t := c.Turns[i]; {
 		case t.Side == SideProspect:
-			if t.ID == c.Record.MessageID && c.Record.State.Terminal() {
+			if id, at := c.Record.ended(); t.ID == id || t.At.Before(at) {
 				return reversed(waiting) // answered, though our reply came behind a newer message
 			}
 			waiting = append(waiting, t)
@@ -113,14 +117,16 @@ func (c *Conversation) Unanswered() []Turn {
 	return reversed(waiting)
 }
 
-// overtaken reports whether t is the bot's reply to Record.MessageID while the
-// prospect had already written something newer.
+// overtaken reports whether t is the bot's reply to a message that has come to
+// its end, while the prospect has written something newer.
 func (c *Conversation) overtaken(t Turn) bool {
-	if c.Record.State != StateSent || t.ID == "" || t.ID != c.Record.SentID {
+	copied := t.Writer == WriterBot && c.Record.SentSum != "" && Fingerprint(t.Text) == c.Record.SentSum
+	if t.ID == "" || t.ID != c.Record.SentID && !copied {
 		return false
 	}
 	last, ok := c.Last()
-	return ok && last.ID != c.Record.MessageID
+	id, at := c.Record.ended()
+	return ok && last.ID != id && !last.At.Before(at)
 }
 
 // Waiting is how long the oldest unanswered inbound message has waited, 0 when
@@ -216,7 +222,11 @@ func (b *Bot) read(ctx context.Context, row *inboxapi.Thread, rec Record) (*Conv
 	}
 	b.withMessages(c, page)
 	if len(page.Malformed) > 0 {
+		c.addUnread(b.dir, page.Malformed[0].ID)
 		return c, fmt.Errorf("%w: %w", errUnreadable, page.Malformed[0].Err)
+	}
+	if b.isStale(c, page) {
+		return c, errStale
 	}
 	if last, ok := c.newest(); ok && last.Side == SideUnknown {
 		// An account linked a moment ago would look like a stranger.
@@ -228,12 +238,45 @@ func (b *Bot) read(ctx context.Context, row *inboxapi.Thread, rec Record) (*Conv
 	return c, nil
 }
 
+// isStale reports whether page is from before the message that is known to wait:
+// it would look as if somebody had taken the message back, or answered it. After
+// Config.Visible, the longest the API may lag, it has indeed been taken back.
+func (b *Bot) isStale(c *Conversation, page *inboxapi.MessagePage) bool {
+	r := c.Record
+	if r.State != StateWaiting && r.State != StateRetry || c.Now.Sub(r.MessageAt) >= b.cfg.Visible {
+		return false
+	}
+	return len(page.Messages) == 0 || page.Messages[0].CreatedAt.Before(r.MessageAt)
+}
+
+// addUnread makes the message that could not be read a turn, so that what is
+// decided is recorded about it: as the list row has it, or by its ID alone.
+func (c *Conversation) addUnread(dir *directory, id string) {
+	t := Turn{ID: id, At: c.Now, Side: SideUnknown}
+	if m := c.Thread.LastMessage; m != nil {
+		t = Turn{ID: m.ID, Text: m.Content, At: m.CreatedAt, Side: dir.sideOf(m.AuthorID, &c.Thread)}
+	}
+	if newest, ok := c.newest(); !ok || t.At.After(newest.At) {
+		c.Turns = append(c.Turns, t)
+	}
+}
+
 func (b *Bot) withMessages(c *Conversation, page *inboxapi.MessagePage) {
 	c.Now = b.Now()
 	c.Read = true
 	c.Turns = b.dir.turnsOf(page.Messages, &c.Thread, &c.Record)
 	c.More = page.Next != nil || page.IsSyncing
 	c.Thread.IsSyncing = c.Thread.IsSyncing || page.IsSyncing
+}
+
+// about is the message a decision is about: the newest inbound one, or the newest
+// of all when nobody can tell who wrote that.
+func (c *Conversation) about() (Turn, bool) {
+	newest, ok := c.newest()
+	if last, inbound := c.Last(); inbound && newest.Side != SideUnknown {
+		return last, true
+	}
+	return newest, ok
 }
 
 // newest returns the newest turn of either side.

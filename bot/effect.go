@@ -51,17 +51,21 @@ func (h *handling) reply(ctx context.Context, o Outcome) result {
 		h.verdict.Guard, h.verdict.Outcome = later.guard, later.Outcome
 		return h.wait(ctx, later.again)
 	}
-	looked, err := b.lookAgain(ctx, h.c, h.conv)
-	for try := 0; err == nil && time.Since(looked.at) > lookAge && try < 3; try++ { // a slow answer
-		looked, err = b.lookAgain(ctx, h.c, h.conv)
+	lookCtx, cancel := context.WithTimeout(ctx, b.cfg.lookTime()+gatherTime)
+	defer cancel()
+	looked, err := b.lookAgain(lookCtx, h.c, h.conv)
+	for try := 0; err == nil && time.Since(looked.at) > lookAge && try < 3; try++ { // it took too long to come here
+		looked, err = b.lookAgain(lookCtx, h.c, h.conv)
 	}
 	switch {
 	case errors.Is(err, errOvertaken):
 		return h.overtaken(ctx)
 	case err != nil:
-		return b.failed(ctx, h.c, "inbox", err)
-	case ctx.Err() != nil || time.Since(looked.at) > lookAge:
+		return h.unsendable(ctx, fmt.Errorf("look: %w", err))
+	case ctx.Err() != nil:
 		return result{again: time.Second}
+	case time.Since(looked.at) > lookAge:
+		return h.unsendable(ctx, errors.New("the look before the send takes too long"))
 	}
 
 	intent := h.next(StateIntent, o)
@@ -70,11 +74,11 @@ func (h *handling) reply(ctx context.Context, o Outcome) result {
 		// Nothing has been sent. Should the intent have been written all the same,
 		// it is taken back here, or else a person gets the thread.
 		h.takeBack(ctx, intent, time.Second)
-		return result{again: time.Second}
+		return h.unsendable(ctx, errors.New("the intent to send could not be recorded"))
 	}
 	if left := h.lease.Left(time.Now()); left < b.cfg.Send+b.cfg.sendMargin() {
 		h.takeBack(ctx, intent, time.Second)
-		return result{again: time.Second}
+		return h.unsendable(ctx, errors.New("the lease ends too soon"))
 	}
 	sent, err := h.send(ctx, o.Text, looked.at.Add(lookAge))
 	return h.settle(ctx, intent, sent, err)
@@ -134,7 +138,21 @@ func (h *handling) settle(ctx context.Context, intent Record, sent *inboxapi.Mes
 		return h.handOff(ctx, o)
 	}
 	h.takeBack(ctx, intent, time.Second) // certainly not sent
-	return b.failed(ctx, h.c, "inbox", fmt.Errorf("send: %w", err))
+	return h.unsendable(ctx, fmt.Errorf("send: %w", err))
+}
+
+// unsendable keeps a thread whose draft could not be sent, with growing pauses:
+// every try asks the model anew. When that has gone on for longer than the
+// operator's patience, a person gets it.
+func (h *handling) unsendable(ctx context.Context, err error) result {
+	b := h.bot
+	if down := b.work.failingFor(h.c); ctx.Err() == nil && down > b.cfg.ModelPatience {
+		h.verdict.Guard = "cannot-send"
+		return h.handOff(ctx, Outcome{Action: Handoff, Reason: "no reply could be sent for " + down.Round(time.Second).String()})
+	}
+	r := b.failed(ctx, h.c, "inbox", err)
+	r.again = max(r.again, min(2*time.Minute, 5*time.Second<<min(h.c.tries, 5)))
+	return r
 }
 
 // sent records the fact that our reply is in the thread.
@@ -178,7 +196,7 @@ func (h *handling) handOff(ctx context.Context, o Outcome) result {
 		r.Tag = h.bot.cfg.HandoffTag
 	}
 	if !h.advance(ctx, r, 10*time.Second) {
-		return result{again: time.Second}
+		return h.bot.failed(ctx, h.c, "redis", errNotMoved)
 	}
 	return h.finishHandoff(ctx)
 }
@@ -189,7 +207,9 @@ func (h *handling) finishHandoff(ctx context.Context) result {
 	b := h.bot
 	r := h.lease.Record
 	if b.cfg.Live {
-		err := h.tellTeam(ctx, r)
+		tell, cancel := context.WithTimeout(ctx, tellTimeout)
+		err := h.tellTeam(tell, r)
+		cancel()
 		var refused *inboxapi.Error
 		switch {
 		case errors.As(err, &refused) && permanent(refused.Status):
@@ -203,7 +223,7 @@ func (h *handling) finishHandoff(ctx context.Context) result {
 	}
 	r.State = StateHandoff
 	if !h.advance(ctx, r, 0) {
-		return result{again: time.Second}
+		return h.bot.failed(ctx, h.c, "redis", errNotMoved)
 	}
 	if h.verdict.Guard == "" { // taken over from a worker that died
 		h.verdict = Verdict{Guard: r.Guard, Outcome: Outcome{Action: Handoff, Reason: r.Reason}}
@@ -211,6 +231,10 @@ func (h *handling) finishHandoff(ctx context.Context) result {
 	h.report(ctx)
 	return result{}
 }
+
+// tellTimeout bounds the requests of a handoff; what is left is done at the next
+// try.
+const tellTimeout = 30 * time.Second
 
 // permanent reports whether a refusal will be the same next time.
 func permanent(status int) bool {
@@ -234,9 +258,15 @@ func (h *handling) tellTeam(ctx context.Context, r Record) error {
 		}
 		row = fresh
 	}
-	if err := h.assign(ctx, row, r.Assign); err != nil {
-		return err
+	if err := h.tag(ctx, row, r); err != nil {
+		return errors.Join(err, h.assign(ctx, row, r.Assign))
 	}
+	return h.assign(ctx, row, r.Assign)
+}
+
+// tag gives the prospect r's tag and note.
+func (h *handling) tag(ctx context.Context, row *inboxapi.Thread, r Record) error {
+	b := h.bot
 	if row.Prospect.ExternalID == nil {
 		return &inboxapi.Error{Status: 404, Message: "the prospect has no Inbox ID and cannot be tagged"}
 	}
@@ -272,7 +302,12 @@ func (h *handling) assign(ctx context.Context, row *inboxapi.Thread, name string
 	case row.AssigneeID != nil && *row.AssigneeID == m.ID:
 		return nil
 	}
-	if _, err := h.bot.Inbox.UpdateThread(ctx, row.ID, inboxapi.ThreadUpdate{Assignee: inboxapi.Set(m.ID)}); err != nil {
+	_, err = h.bot.Inbox.UpdateThread(ctx, row.ID, inboxapi.ThreadUpdate{Assignee: inboxapi.Set(m.ID)})
+	var refused *inboxapi.Error
+	if errors.As(err, &refused) && permanent(refused.Status) {
+		h.bot.Logger.Error("handed over without its assignee", "thread", h.c.thread, "member", name, "err", err)
+		return nil // the tag shows it to the team
+	} else if err != nil {
 		return fmt.Errorf("assign: %w", err)
 	}
 	return nil

@@ -131,11 +131,11 @@ func (e *explanation) verdict(gen Generation, v Verdict) {
 func (e *explanation) prompt(p Prompt) {
 	e.section(fmt.Sprintf("prompt %s (about %d tokens, %d turns left out)", p.Template, p.Tokens, p.Dropped))
 	for line := range strings.Lines(p.System) {
-		e.line("system     %s", strings.TrimRight(line, "\n"))
+		e.line("system     %s", visible(line))
 	}
 	for _, m := range p.Chat {
 		for line := range strings.Lines(m.Text) {
-			e.line("%-10s %s", m.Role, strings.TrimRight(line, "\n"))
+			e.line("%-10s %s", m.Role, visible(line))
 		}
 	}
 }
@@ -149,7 +149,7 @@ func (e *explanation) decision(h *handling, o Outcome) {
 	}
 	e.line("=> %s: %s", o.Action, orNone(o.Reason))
 	for line := range strings.Lines(o.Text) {
-		e.line("| %s", strings.TrimRight(line, "\n"))
+		e.line("| %s", visible(line))
 	}
 }
 
@@ -158,4 +158,14 @@ func orNone(s string) string {
 		return "none"
 	}
 	return s
+}
+
+// visible is a line without what would move a terminal's cursor.
+func visible(line string) string {
+	return strings.Map(func(r rune) rune {
+		if r < ' ' || r >= 0x7f && r < 0xa0 {
+			return -1
+		}
+		return r
+	}, line)
 }

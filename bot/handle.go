@@ -33,15 +33,29 @@ func (b *Bot) handle(ctx context.Context, c *candidate) result {
 	// Everything up to the send ends while the lease certainly lasts.
 	work, cancel := context.WithTimeout(ctx, lease.Left(time.Now())-b.cfg.Send-b.cfg.lookTime())
 	defer cancel()
+	if r, ok := h.judgeRow(work); ok {
+		return r
+	}
+	if !b.model.mayAsk(time.Now(), b.cfg.ModelPatience) {
+		return result{again: modelProbe}
+	}
+	if o, stop := h.mayReply(ctx); stop { // nor read what it could not answer
+		return result{again: o.again, parked: true}
+	}
 	switch err := h.converse(work); {
 	case errors.Is(err, inboxapi.ErrNotFound):
 		return h.gone(ctx)
 	case errors.Is(err, errUnreadable):
+		h.verdict.Guard = "unreadable"
 		return h.handOff(ctx, Outcome{Action: Handoff, Reason: errUnreadable.Error()})
 	case err != nil:
 		return b.failed(ctx, c, "inbox", err)
 	}
 
+	if m, ok := h.conv.newest(); ok && m.Side != SideOurs && lease.Record.Done(m.ID, m.At) {
+		b.close(ctx, lease) // another process was quicker
+		return result{}
+	}
 	h.verdict = b.judge(&gen, h.conv)
 	switch o := h.verdict.Outcome; o.Action {
 	case Skip:
@@ -51,10 +65,6 @@ func (b *Bot) handle(ctx context.Context, c *candidate) result {
 	case Handoff:
 		return h.handOff(ctx, o)
 	case Reply: // goes on below
-	}
-	if o, stop := h.mayReply(ctx); stop {
-		h.verdict.Guard, h.verdict.Outcome = o.guard, o.Outcome
-		return h.wait(ctx, o.again)
 	}
 
 	b.typing(work, h.conv)
@@ -85,6 +95,26 @@ type handling struct {
 	prompt  Prompt
 	tokens  Tokens
 	started time.Time
+}
+
+// judgeRow judges what the list row tells, when it is new enough to be a verdict
+// that costs no request: a thread that goes on waiting for opening hours. Whether
+// one whose newest message is ours has something hidden only its messages tell.
+func (h *handling) judgeRow(ctx context.Context) (result, bool) {
+	row, _ := h.bot.work.row(h.c)
+	if row == nil || row.LastMessage == nil || h.bot.dir.sideOf(row.LastMessage.AuthorID, row) != SideProspect {
+		return result{}, false
+	}
+	conv, err := h.bot.fromRow(ctx, row, h.lease.Record)
+	if err != nil {
+		return h.bot.failed(ctx, h.c, "inbox", err), true
+	}
+	v := h.bot.judge(h.gen, conv)
+	if !v.final(conv) || v.Outcome.Action != Wait || v.Guard == safetySettling {
+		return result{}, false
+	}
+	h.conv, h.verdict = conv, v
+	return h.wait(ctx, h.bot.again(conv, v)), true
 }
 
 // converse reads the thread and its messages.
@@ -132,12 +162,16 @@ const pausedPause = 2 * time.Second
 // judge it again. Only what the ledger holds open is closed.
 func (h *handling) skip(ctx context.Context, o Outcome) result {
 	r := h.lease.Record
-	if h.verdict.Guard == notOurTurnName && r.State == StateSent {
+	if h.verdict.Guard == safetyTurn && r.State == StateSent {
 		// The second look after a send: nobody wrote while our reply was on its way.
 		h.advance(ctx, r, 0)
 		return result{}
 	}
-	if h.verdict.Guard == notOurTurnName && (r.State == StateWaiting || r.State == StateRetry) {
+	if h.verdict.Guard == safetyTurn && (r.State == StateWaiting || r.State == StateRetry) {
+		if newest, _ := h.conv.newest(); newest.At.Before(r.MessageAt) {
+			h.bot.close(ctx, h.lease) // taken back, or not listed yet: then the lists will name it again
+			return result{}
+		}
 		o.Reason = "somebody else answered"
 		h.verdict.Outcome = o
 		r.State, r.Reason = StateAnswered, o.Reason
@@ -154,7 +188,7 @@ func (h *handling) skip(ctx context.Context, o Outcome) result {
 func (h *handling) skipForGood(ctx context.Context, o Outcome) result {
 	r := h.next(StateSkipped, o)
 	if !h.advance(ctx, r, 0) {
-		return result{again: time.Second}
+		return h.bot.failed(ctx, h.c, "redis", errNotMoved)
 	}
 	h.report(ctx)
 	return result{}
@@ -171,15 +205,20 @@ func (h *handling) wait(ctx context.Context, again time.Duration) result {
 // gone: the thread was deleted, nobody is there to be answered.
 func (h *handling) gone(ctx context.Context) result {
 	h.bot.Logger.Warn("thread is gone", "thread", h.c.thread)
+	if r := h.lease.Record; r.State == StateIntent || r.State == StateHanding {
+		r.State, r.Reason, r.Text = StateAnswered, "the thread is gone", ""
+		h.advance(ctx, r, 0)
+		return result{}
+	}
 	h.bot.close(ctx, h.lease)
 	return result{}
 }
 
 // next is a record of this handling's message in another state.
 func (h *handling) next(s State, o Outcome) Record {
-	last, ok := h.conv.Last()
-	if newest, _ := h.conv.newest(); !ok || newest.Side == SideUnknown {
-		last = newest
+	last, _ := h.conv.about()
+	if r := h.lease.Record; r.MessageID != "" && !r.State.Terminal() && !r.Newer(last.ID, last.At) {
+		last.ID, last.At = r.MessageID, r.MessageAt // the newest has been taken back; what is decided covers it
 	}
 	seen := h.conv.Now
 	if r := h.lease.Record; !r.SeenAt.IsZero() && !r.State.Terminal() {
@@ -221,6 +260,10 @@ func (h *handling) tryAdvance(ctx context.Context, r Record, again time.Duration
 	h.bot.work.recorded(h.c, r)
 	return nil
 }
+
+// errNotMoved is why a thread has no outcome though one was decided: its record
+// could not be moved. What kept it was logged.
+var errNotMoved = errors.New("the record could not be moved")
 
 const ledgerTimeout = 3 * time.Second
 

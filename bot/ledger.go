@@ -37,7 +37,7 @@ type Record struct {
 	State     State
 	MessageID string    // the newest inbound message this record is about
 	MessageAt time.Time // when that message was created, on the API's clock
-	SeenAt    time.Time // StateWaiting and later: when this bot first saw it, on the API's clock
+	SeenAt    time.Time // when this bot saw it and could have judged it, on the API's clock; kept fresh while a guard makes it wait
 	At        time.Time // the store's clock at the last transition
 	Guard     string    // the guard that decided
 	Reason    string    // why, one line
@@ -49,12 +49,17 @@ type Record struct {
 	// is not the one this intent sent.
 	LookedAt time.Time
 
-	SentID string // StateSent: the ID of our message, when known
+	SentID string // the ID of our last message, when known; outlives the message it answered
 	// SentSum is Fingerprint of the text that was last sent. It knows our own
 	// message again when the API lists it under another ID or origin.
 	SentSum string
 	Tag     string // StateHanding: the tag to give
 	Assign  string // StateHanding: the member to assign, email or ID
+
+	// EndedID and EndedAt name the newest inbound message that came to an end
+	// before this record's: nothing up to it is answered again. Stores set them.
+	EndedID string
+	EndedAt time.Time
 
 	Generation string // the hash of the rules and prompts that decided
 	Tries      int    // how often this message has been tried and put back
@@ -74,6 +79,14 @@ func (r Record) Newer(id string, at time.Time) bool {
 		return false
 	}
 	return !at.Before(r.MessageAt)
+}
+
+// ended is the newest inbound message that has come to an end.
+func (r Record) ended() (id string, at time.Time) {
+	if r.State.Terminal() {
+		return r.MessageID, r.MessageAt
+	}
+	return r.EndedID, r.EndedAt
 }
 
 // Done reports whether the record is terminal for the inbound message (id, at),
@@ -105,8 +118,7 @@ type Ledger interface {
 	//	handoff   the record is handing.
 	//	waiting   the record is none or waiting or retry for this message, or
 	//	          terminal for an older one. No lease needed (l may be zero but for
-	//	          Thread); SeenAt of a record for the same message is kept, and so
-	//	          is retry.
+	//	          Thread); retry stays retry. again 0 takes it off the open threads.
 	Advance(ctx context.Context, l Lease, next Record, again time.Duration) error
 	// Records returns what is known of the threads; one that is not known has a
 	// zero State. One round trip for up to 1,000 threads.

@@ -44,12 +44,14 @@ type look struct {
 // look for all its threads; a thread that it shows otherwise, or not at all, is
 // looked at itself.
 func (b *Bot) lookAgain(ctx context.Context, c *candidate, conv *Conversation) (look, error) {
-	if b.pages.trusted() && b.work.ofPage(c.page) >= listLookFrom {
-		b.gather(ctx, c)
+	ref := b.work.page(c)
+	shared := b.pages.trusted() && b.work.ofPage(ref) >= listLookFrom
+	if shared {
+		b.gather(ctx, c, ref)
 	}
 	l := look{at: time.Now(), api: b.Now()}
-	if b.pages.trusted() && b.work.ofPage(c.page) >= listLookFrom {
-		page, readAt, err := b.pages.fresh(ctx, b.Inbox, c.page.lookRef(), lookAge-lookSlack)
+	if shared {
+		page, readAt, err := b.pages.fresh(ctx, b.Inbox, ref.lookRef(), lookAge-lookSlack)
 		if err == nil {
 			if row := rowOf(page, c.thread); row != nil && sameNewest(row, conv) {
 				if !sameContext(row, &conv.Thread) {
@@ -65,8 +67,8 @@ func (b *Bot) lookAgain(ctx context.Context, c *candidate, conv *Conversation) (
 
 // gather waits a moment for others of c's page to come to their look, so that
 // one request serves them all.
-func (b *Bot) gather(ctx context.Context, c *candidate) {
-	together := b.pages.join(c.page)
+func (b *Bot) gather(ctx context.Context, c *candidate, ref pageRef) {
+	together := b.pages.join(ref)
 	for until := time.Now().Add(gatherTime); time.Now().Before(until) && b.work.othersThinking(c); {
 		select {
 		case <-ctx.Done():
@@ -76,7 +78,7 @@ func (b *Bot) gather(ctx context.Context, c *candidate) {
 		case <-time.After(50 * time.Millisecond):
 		}
 	}
-	b.pages.release(c.page, together)
+	b.pages.release(ref, together)
 }
 
 func (b *Bot) lookAtMessages(ctx context.Context, c *candidate, conv *Conversation, l look) (look, error) {
@@ -98,8 +100,11 @@ func (b *Bot) lookAtMessages(ctx context.Context, c *candidate, conv *Conversati
 	if len(page.Malformed) > 0 || !sameTurns(conv.Turns, b.dir.turnsOf(page.Messages, &conv.Thread, &conv.Record)) {
 		return look{}, errOvertaken
 	}
-	l.api = l.api.Add(page.Asked.Sub(l.at))
-	l.at = page.Asked
+	// What a slow API shows is as old as its answer; nothing newer can be had.
+	if took := time.Since(page.Asked); took > b.cfg.Send {
+		return look{}, fmt.Errorf("look: the answer took %s", took.Round(time.Second))
+	}
+	l.at = time.Now()
 	if len(page.Messages) > 0 {
 		l.base = page.Messages[0].ID
 	}
@@ -127,7 +132,13 @@ func sameNewest(row *inboxapi.Thread, conv *Conversation) bool {
 func sameContext(a, b *inboxapi.Thread) bool {
 	x, y := &a.Prospect.Context, &b.Prospect.Context
 	return equal(a.AssigneeID, b.AssigneeID) && a.Done == b.Done &&
-		slices.Equal(x.Tags, y.Tags) && equal(x.StatusID, y.StatusID)
+		slices.Equal(sorted(x.Tags), sorted(y.Tags)) && equal(x.StatusID, y.StatusID)
+}
+
+func sorted(tags []string) []string {
+	tags = slices.Clone(tags)
+	slices.Sort(tags)
+	return tags
 }
 
 func equal[T comparable](a, b *T) bool {
@@ -216,6 +227,8 @@ func (p *pages) fresh(ctx context.Context, api Threads, ref pageRef, age time.Du
 	if ref.cursor != (inboxapi.Cursor{}) {
 		q.Cursor = &ref.cursor
 	}
+	ctx, cancel := context.WithTimeout(ctx, listTimeout)
+	defer cancel()
 	page, err := api.ListThreads(ctx, q)
 	if err != nil {
 		return nil, time.Time{}, fmt.Errorf("list: %w", err)
@@ -248,6 +261,10 @@ func (p *pages) release(ref pageRef, ch chan struct{}) {
 		close(ch)
 	}
 }
+
+// listTimeout bounds one list request with its retries, so that a long
+// Retry-After is told instead of slept through.
+const listTimeout = 30 * time.Second
 
 // keptPages is how many pages are remembered: 100,000 rows' worth would be too
 // many, and older ones are of no use as a look.

@@ -7,6 +7,10 @@ import (
 	"strings"
 )
 
+// A search is one goroutine's: the race detector has nothing to find in it, and
+// would make it ten times slower. Its innermost functions are therefore marked
+// norace.
+
 // edge is one step and the world after it.
 type edge struct {
 	who   uint8 // the worker, or nobody
@@ -16,6 +20,8 @@ type edge struct {
 }
 
 // next appends to out every step that w allows.
+//
+//go:norace
 func (m *machine) next(w *world, out []edge) []edge {
 	keep := func(happens bool) {
 		if !happens {
@@ -87,6 +93,8 @@ func (m *machine) search() *search {
 // Live means: from every reachable world a handled one can be reached by steps
 // that are no faults (AG EF). The faults are over, then, and the bot can do what
 // is needed; that it will is a matter of its scheduling, which is not modelled.
+//
+//go:norace
 func (s *search) run() finding {
 	s.add(newWorld(), -1)
 	var edges []edge
@@ -144,6 +152,8 @@ func (s *search) add(w world, parent int32) (place int32, isNew bool) {
 }
 
 // slot is where w is in the index, or belongs.
+//
+//go:norace
 func (s *search) slot(w *world) int {
 	mask := len(s.index) - 1
 	slot := int(maphash.Comparable(s.seed, *w)) & mask
@@ -167,6 +177,8 @@ func (s *search) grow() {
 // hopeless is the first world from which no healthy steps lead to a handled one,
 // or -1. Most steps lead to worlds found later, so that going backwards settles
 // almost all of them in the first round.
+//
+//go:norace
 func (s *search) hopeless() int32 {
 	saved := make([]bool, len(s.worlds))
 	for i := range s.worlds {

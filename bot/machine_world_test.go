@@ -287,6 +287,8 @@ func (w *world) failOver(rec entry, keepClaim bool) bool {
 }
 
 // tick is the only step that moves a clock. It cannot be taken when none runs.
+//
+//go:norace
 func (m *machine) tick(w *world) bool {
 	ran := false
 	down := func(ticks *uint8) bool {
@@ -388,6 +390,8 @@ func (w *world) handled() bool {
 
 // forget clears what no later step asks for, so that worlds that behave the same
 // are the same.
+//
+//go:norace
 func (m *machine) forget(w *world) {
 	for i := range w.workers {
 		a := &w.workers[i]
@@ -422,6 +426,8 @@ func (m *machine) forget(w *world) {
 
 // canonical is w or its mirror image, in which the workers have changed places:
 // they are alike.
+//
+//go:norace
 func (w *world) canonical() world {
 	a, b := &w.workers[0], &w.workers[1]
 	if a.at < b.at {
@@ -435,6 +441,7 @@ func (w *world) canonical() world {
 	return *w
 }
 
+//go:norace
 func (w *world) mirrored() world {
 	c := *w
 	c.workers[0], c.workers[1] = c.workers[1], c.workers[0]
@@ -448,29 +455,19 @@ func (w *world) mirrored() world {
 
 // compare orders attempts by everything they are.
 func (a *attempt) compare(b *attempt) int {
-	return cmp.Or(cmp.Compare(a.packed(), b.packed()), cmp.Compare(a.rec.packed(), b.rec.packed()))
-}
-
-func (a *attempt) packed() uint64 {
-	return pack(a.at, a.mid, a.base, a.left, a.flight, asBit(a.committed), asBit(a.void))
-}
-
-func (e *entry) packed() uint64 {
-	return pack(e.state, e.mid, e.base, e.age, e.token, asBit(e.open), asBit(e.own))
-}
-
-func pack(fields ...uint8) (p uint64) {
-	for _, f := range fields {
-		p = p<<8 | uint64(f)
+	bit := func(b bool) uint8 {
+		if b {
+			return 1
+		}
+		return 0
 	}
-	return p
-}
-
-func asBit(b bool) uint8 {
-	if b {
-		return 1
-	}
-	return 0
+	return cmp.Or(
+		cmp.Compare(a.at, b.at), cmp.Compare(a.mid, b.mid), cmp.Compare(a.base, b.base), cmp.Compare(a.left, b.left),
+		cmp.Compare(a.flight, b.flight), cmp.Compare(bit(a.committed), bit(b.committed)), cmp.Compare(bit(a.void), bit(b.void)),
+		cmp.Compare(a.rec.state, b.rec.state), cmp.Compare(a.rec.mid, b.rec.mid), cmp.Compare(a.rec.base, b.rec.base),
+		cmp.Compare(a.rec.age, b.rec.age), cmp.Compare(a.rec.token, b.rec.token),
+		cmp.Compare(bit(a.rec.open), bit(b.rec.open)), cmp.Compare(bit(a.rec.own), bit(b.rec.own)),
+	)
 }
 
 // --- in words ---

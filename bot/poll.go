@@ -102,7 +102,9 @@ func (b *Bot) walk(ctx context.Context, view inboxapi.View, deep bool) error {
 	}
 	var newest time.Time
 	ref := pageRef{view: view}
+	walked := map[pageRef]bool{}
 	for {
+		walked[ref] = true
 		page, readAt, err := b.pages.read(ctx, b.Inbox, ref)
 		if err != nil {
 			return err
@@ -118,8 +120,8 @@ func (b *Bot) walk(ctx context.Context, view inboxapi.View, deep bool) error {
 			break
 		}
 		next := pageRef{view: view, cursor: *page.Next}
-		if next == ref {
-			return fmt.Errorf("the cursor after %s does not move", ref.cursor.ID)
+		if walked[next] {
+			return fmt.Errorf("the cursor %s comes again", next.cursor.ID)
 		}
 		ref = next
 	}
@@ -141,7 +143,7 @@ func youngestOf(page *inboxapi.ThreadPage) time.Time {
 // silence costs no request; the rest becomes work.
 func (b *Bot) consider(ctx context.Context, page *inboxapi.ThreadPage, readAt time.Time, ref pageRef) error {
 	for _, bad := range page.Malformed {
-		b.complain("row "+bad.ID, fmt.Errorf("thread %s: its list row cannot be read: %w", bad.ID, bad.Err))
+		b.complain("row", fmt.Errorf("thread %s: its list row cannot be read: %w", bad.ID, bad.Err))
 	}
 	rows, err := b.waitingRows(ctx, page, readAt)
 	if err != nil || len(rows) == 0 {
@@ -158,13 +160,15 @@ func (b *Bot) consider(ctx context.Context, page *inboxapi.ThreadPage, readAt ti
 	}
 	b.state.storeAnswered(err)
 	gen := b.Generation()
+	noStore := err != nil
+	var failed error
 	for _, row := range rows {
 		c := &candidate{thread: row.ID, row: row, readAt: readAt, page: ref, record: records[row.ID], due: time.Now()}
-		if err := b.judgeRow(ctx, &gen, c); err != nil {
-			return err
+		if err := b.judgeRow(ctx, &gen, c, noStore); err != nil {
+			failed = err // the others can be judged all the same
 		}
 	}
-	return nil
+	return failed
 }
 
 // waitingRows picks the rows whose newest message is not ours.
@@ -187,8 +191,9 @@ func (b *Bot) waitingRows(ctx context.Context, page *inboxapi.ThreadPage, readAt
 	return rows, nil
 }
 
-// judgeRow decides from a list row whether a thread is work, and for when.
-func (b *Bot) judgeRow(ctx context.Context, gen *Generation, c *candidate) error {
+// judgeRow decides from a list row whether a thread is work, and for when. With
+// noStore it writes nothing down.
+func (b *Bot) judgeRow(ctx context.Context, gen *Generation, c *candidate, noStore bool) error {
 	last := c.row.LastMessage
 	if c.record.Done(last.ID, last.CreatedAt) {
 		b.work.drop(c.thread)
@@ -202,7 +207,7 @@ func (b *Bot) judgeRow(ctx context.Context, gen *Generation, c *candidate) error
 	switch {
 	case v.final(conv) && v.Outcome.Action == Skip:
 		b.work.drop(c.thread)
-		if b.report(ctx, gen, conv, v, nil, 0) {
+		if b.report(ctx, gen, conv, v, nil, 0) && !noStore {
 			b.close(ctx, Lease{Thread: c.thread, Record: c.record})
 		}
 		return nil
@@ -210,7 +215,10 @@ func (b *Bot) judgeRow(ctx context.Context, gen *Generation, c *candidate) error
 		again := b.again(conv, v)
 		c.due, c.parked = time.Now().Add(again), true
 		b.report(ctx, gen, conv, v, nil, 0)
-		b.note(ctx, conv, v, again)
+		if !noStore {
+			b.note(ctx, conv, v, again)
+		}
+	case noStore:
 	case c.record.State != StateIntent && c.record.State != StateHanding:
 		b.note(ctx, conv, v, time.Millisecond)
 	}
@@ -218,15 +226,21 @@ func (b *Bot) judgeRow(ctx context.Context, gen *Generation, c *candidate) error
 	return nil
 }
 
+// fading reports whether a thread that a guard makes wait has to be noted again
+// lest it grow too old: an outage ages messages, opening hours do not.
+func (b *Bot) fading(c *Conversation, v Verdict) bool {
+	return v.Outcome.Action == Wait && v.Guard != guardModelDown && c.Now.Sub(c.Record.SeenAt) > b.cfg.MaxAge/4
+}
+
 // note writes into the ledger that a message was seen and waits, once per
 // message. From then on it is open: whatever becomes of this process or of the
 // API's lists, it will be looked at again.
 func (b *Bot) note(ctx context.Context, c *Conversation, v Verdict, again time.Duration) {
-	last, ok := c.newest()
-	if !ok {
+	last, ok := c.about()
+	if !ok || last.ID == "" {
 		return
 	}
-	if c.Record.State == StateWaiting && !c.Record.Newer(last.ID, last.At) {
+	if r := c.Record; r.State == StateWaiting && r.MessageID == last.ID && !b.fading(c, v) {
 		return
 	}
 	next := Record{
@@ -234,7 +248,7 @@ func (b *Bot) note(ctx context.Context, c *Conversation, v Verdict, again time.D
 		MessageID: last.ID, MessageAt: last.At, SeenAt: c.Now,
 		Guard: v.Guard, Reason: v.Outcome.Reason,
 	}
-	if r := c.Record; r.State == StateWaiting && !r.SeenAt.IsZero() {
+	if r := c.Record; r.State == StateWaiting && !r.SeenAt.IsZero() && !b.fading(c, v) {
 		next.SeenAt = r.SeenAt // the message before it waits still
 	}
 	if err := b.Ledger.Advance(ctx, Lease{Thread: c.Thread.ID}, next, again); err != nil {

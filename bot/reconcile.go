@@ -2,6 +2,7 @@ package bot
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -18,12 +19,13 @@ const reconcilePause = 3 * time.Second
 func (h *handling) reconcile(ctx context.Context) result {
 	b := h.bot
 	r := h.lease.Record
-	if !b.cfg.Live { // a dry run sent nothing
-		h.takeBack(ctx, r, time.Second)
-		return result{again: time.Second}
+	if !b.cfg.Live { // a dry run that was cut off: it would have been sent
+		return h.sent(ctx, r, &inboxapi.Message{})
 	}
 	page, err := b.Inbox.ListMessages(ctx, h.c.thread, inboxapi.MessageQuery{Limit: transcriptLimit})
-	if err != nil {
+	if errors.Is(err, inboxapi.ErrNotFound) {
+		return h.gone(ctx)
+	} else if err != nil {
 		return b.failed(ctx, h.c, "inbox", fmt.Errorf("reconcile: %w", err))
 	}
 	if err := h.reconcileRow(ctx); err != nil {
@@ -48,7 +50,7 @@ func (h *handling) reconcile(ctx context.Context) result {
 		// Somebody wrote, or something rewrote our words: answered either way.
 		r.State, r.Reason, r.Text = StateAnswered, "another message of ours stands in the thread", ""
 		if !h.advance(ctx, r, 0) {
-			return result{again: time.Second}
+			return h.bot.failed(ctx, h.c, "redis", errNotMoved)
 		}
 		h.verdict.Outcome = Outcome{Action: Skip, Reason: r.Reason}
 		h.report(ctx)
@@ -79,7 +81,7 @@ func (h *handling) inDoubt(ctx context.Context, reason string) result {
 	r.Guard = "in-doubt"
 	h.verdict = Verdict{Guard: r.Guard, Outcome: Outcome{Action: Handoff, Reason: reason}}
 	if !h.advance(ctx, r, 10*time.Second) {
-		return result{again: time.Second}
+		return h.bot.failed(ctx, h.c, "redis", errNotMoved)
 	}
 	return h.finishHandoff(ctx)
 }

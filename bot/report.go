@@ -32,7 +32,7 @@ func (h *handling) report(ctx context.Context) {
 // listens. What was said before about the same message is not said again; it
 // returns whether it had anything to tell.
 func (b *Bot) report(ctx context.Context, gen *Generation, c *Conversation, v Verdict, tokens *Tokens, took time.Duration) bool {
-	if c == nil || v.Guard == notOurTurnName && c.Record.State.Terminal() {
+	if c == nil || v.Guard == safetyTurn && c.Record.State.Terminal() {
 		return false // it was told when it was done
 	}
 	last, ok := c.Last()

@@ -104,11 +104,12 @@ func TestReviewAHandedOverThreadIsLetGoByEveryReplica(t *testing.T) {
 	inScene(t, func(w *scene) {
 		th := w.thread()
 		w.sim.Receive(th.ID, "hi", inboxapitest.By("someoneelse")) // unknown author: handed over
-		defer w.sim.Inject(inboxapitest.Fault{Operation: "prospects.update", Kind: inboxapitest.Slow, Delay: 12 * time.Second})()
+		defer w.sim.Inject(inboxapitest.Fault{Operation: opMessages, Kind: inboxapitest.Slow, Delay: 3 * time.Second})()
 		ctx, cancel := context.WithTimeout(w.t.Context(), 10*time.Minute)
 		defer cancel()
 		done := make(chan error, 2)
 		go func() { done <- w.replica(nil, w.model).Run(ctx) }()
+		time.Sleep(500 * time.Millisecond) // the leader has noted it and is reading
 		go func() { done <- w.replica(follower{}, w.model).Run(ctx) }()
 		<-done
 		<-done

@@ -27,13 +27,13 @@ func TestReviewAMessageHiddenByALateReplySurvivesAWait(t *testing.T) {
 				w.cfg.Settle = row.settle
 				start := time.Now()
 				w.rules.judge = func(c *bot.Conversation) bot.Verdict {
-					if at := time.Since(start); row.closed && at > 25*time.Second && at < 10*time.Minute {
+					if at := time.Since(start); row.closed && at > 5*time.Second && at < 10*time.Minute {
 						return bot.Verdict{Guard: "closed", Outcome: bot.Outcome{Action: bot.Wait, Reason: "closed"}}
 					}
 					return alwaysReply(c)
 				}
 				th := w.thread("first")
-				defer w.sim.Inject(inboxapitest.Fault{Operation: opSend, Kind: inboxapitest.LateCommit, Delay: 9 * time.Second, Times: 1})()
+				defer w.sim.Inject(inboxapitest.Fault{Operation: opSend, Kind: inboxapitest.Slow, Delay: 9 * time.Second, Times: 1})()
 				go func() {
 					time.Sleep(max(0, row.settle) + 2*time.Second)
 					w.sim.Receive(th.ID, "second")

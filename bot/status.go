@@ -24,7 +24,8 @@ type status struct {
 	lastOK   time.Time // the last sweep without an error
 	sweepErr error
 	storeErr error
-	refused  error // Inbox does not take our token
+	refused  error     // Inbox does not take our token
+	retryAt  time.Time // when it is asked again whether it does
 	pausedBy string
 	said     map[string]time.Time
 }
@@ -66,19 +67,31 @@ func (s *status) swept(err error) {
 	case err == nil:
 		s.lastOK, s.refused = time.Now(), nil
 	case errors.Is(err, inboxapi.ErrUnauthorized), errors.Is(err, inboxapi.ErrForbidden):
-		s.refused = err
+		s.refused, s.retryAt = err, time.Now().Add(refusedPause)
 	}
 }
 
 func (s *status) refuse(err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.refused = err
+	s.refused, s.retryAt = err, time.Now().Add(refusedPause)
 }
 
+// refusedPause is how long a refused token is not used for threads.
+const refusedPause = time.Minute
+
+// isRefused reports whether no work should be begun. After a pause one thread may
+// find out whether the token is taken again; a process that polls finds out by
+// itself.
 func (s *status) isRefused() bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if s.refused == nil {
+		return false
+	}
+	if time.Now().After(s.retryAt) {
+		s.refused = nil
+	}
 	return s.refused != nil
 }
 

@@ -52,7 +52,7 @@ type safety struct {
 
 // The bot's own guards, in the order they are asked.
 var safeties = []safety{
-	{notOurTurnName, false, notOurTurn},
+	{safetyTurn, false, notOurTurn},
 	{"unknown-author", false, unknownAuthor},
 	{"own-account", false, ownAccount},
 	{"request", false, request},
@@ -61,12 +61,16 @@ var safeties = []safety{
 	{"too-old", false, tooOld},
 	{"handed-over", false, handedOver},
 	{"person-took-over", true, personTookOver},
-	{"settling", false, settling},
+	{safetySettling, false, settling},
 	{"loop", true, looping},
 	{"cap-reached", false, capReached},
 }
 
-const notOurTurnName = "not-our-turn"
+const (
+	safetyTurn     = "not-our-turn"
+	safetySettling = "settling"
+	guardModelDown = "model-down" // no guard, but named like one where the model decided nothing
+)
 
 // judge asks the bot's own guards and then the rule author's. Of a conversation
 // that has not been read it asks what a row can answer; its verdict then counts
@@ -141,7 +145,7 @@ func syncing(_ *Bot, _ *Generation, c *Conversation) (Outcome, bool) {
 	if !c.Thread.IsSyncing {
 		return Outcome{}, false
 	}
-	if seen := c.Record.SeenAt; !seen.IsZero() && c.Now.Sub(seen) > syncPatience {
+	if r := c.Record; !r.State.Terminal() && !r.SeenAt.IsZero() && c.Now.Sub(r.SeenAt) > syncPatience {
 		return Outcome{Action: Handoff, Reason: "its older messages are still being imported"}, true
 	}
 	return Outcome{Action: Wait, Reason: "older messages are being imported"}, true
@@ -157,19 +161,20 @@ func accountOffline(_ *Bot, _ *Generation, c *Conversation) (Outcome, bool) {
 	return Outcome{Action: Wait, Reason: fmt.Sprintf("the account @%s is %s", c.Account.Username, c.Account.Status)}, true
 }
 
-// tooOld compares the message with the time the bot first saw it, so that one
-// that waits for opening hours does not grow too old.
+// tooOld leaves a message to people that is older than MaxAge when it is first
+// seen, or that nobody could judge for as long: the bot or what it needs was
+// away. One that waits for opening hours does not grow too old; see note.
 func tooOld(b *Bot, _ *Generation, c *Conversation) (Outcome, bool) {
 	last, ok := c.Last()
 	if !ok {
 		return Outcome{}, false
 	}
-	seen := c.Now
-	if !c.Record.SeenAt.IsZero() && !c.Record.State.Terminal() {
-		seen = c.Record.SeenAt
+	since := last.At
+	if r := c.Record; !r.State.Terminal() && r.SeenAt.After(since) {
+		since = r.SeenAt
 	}
-	return Outcome{Action: Skip, Reason: "older than " + b.cfg.MaxAge.String() + " when it was first seen"},
-		seen.Sub(last.At) > b.cfg.MaxAge
+	return Outcome{Action: Skip, Reason: "nobody has looked at it for more than " + b.cfg.MaxAge.String()},
+		c.Now.Sub(since) > b.cfg.MaxAge
 }
 
 func handedOver(b *Bot, gen *Generation, c *Conversation) (Outcome, bool) {
@@ -215,7 +220,7 @@ func capReached(b *Bot, _ *Generation, c *Conversation) (Outcome, bool) {
 func (b *Bot) again(c *Conversation, v Verdict) time.Duration {
 	last, _ := c.Last()
 	switch v.Guard {
-	case "settling":
+	case safetySettling:
 		quiet := b.cfg.Settle - c.Now.Sub(last.At)
 		bound := b.cfg.SettleMax - c.waited()
 		return max(min(quiet, bound), 100*time.Millisecond)

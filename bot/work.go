@@ -347,3 +347,10 @@ func (w *work) inHand() int {
 	}
 	return n
 }
+
+// page is where a candidate was listed.
+func (w *work) page(c *candidate) pageRef {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return c.page
+}

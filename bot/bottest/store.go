@@ -341,6 +341,11 @@ func (m *move) do(again time.Duration) {
 	if r.State != bot.StateSent {
 		r.SentID = ""
 	}
+	r.SentID = cmp.Or(r.SentID, old.SentID)
+	r.EndedID, r.EndedAt = old.EndedID, old.EndedAt
+	if !m.same && old.State.Terminal() {
+		r.EndedID, r.EndedAt = old.MessageID, old.MessageAt
+	}
 	m.keep(&rec)
 	if r.State != bot.StateIntent {
 		r.Text, r.Base, r.LookedAt = "", "", time.Time{}
@@ -390,9 +395,9 @@ func (m *move) keep(rec *record) {
 	rec.finished = old.finished
 	r.MessageAt = old.MessageAt
 	r.Guard, r.Reason = cmp.Or(r.Guard, old.Guard), cmp.Or(r.Reason, old.Reason)
-	r.Generation, r.SentID = cmp.Or(r.Generation, old.Generation), cmp.Or(r.SentID, old.SentID)
+	r.Generation = cmp.Or(r.Generation, old.Generation)
 	r.Tries = max(r.Tries, old.Tries)
-	if !old.SeenAt.IsZero() {
+	if r.SeenAt.IsZero() {
 		r.SeenAt = old.SeenAt
 	}
 }

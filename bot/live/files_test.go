@@ -7,6 +7,8 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -14,9 +16,9 @@ import (
 	"github.com/fsnotify/fsnotify"
 )
 
-// disk stands for files, whose content is one word. Tests write and Run reads
-// within one synctest bubble, where only one of them runs at a time.
+// disk stands for files, whose content is one word.
 type disk struct {
+	mu      sync.Mutex
 	content string
 	events  chan fsnotify.Event // nil: no events, as on a network mount
 	told    []string
@@ -26,7 +28,9 @@ type disk struct {
 
 // write changes the content, with the event that the system gives.
 func (d *disk) write(content string) {
+	d.mu.Lock()
 	d.content = content
+	d.mu.Unlock()
 	d.event(fsnotify.Write)
 }
 
@@ -47,7 +51,12 @@ func watched(t *testing.T, hears bool, edit func(d *disk)) *disk {
 		start := time.Now()
 		f := Files[string]{
 			From: "first",
-			Read: func() (string, string) { d.reads++; return d.content, d.content },
+			Read: func() (string, string) {
+				d.mu.Lock()
+				defer d.mu.Unlock()
+				d.reads++
+				return d.content, d.content
+			},
 			Settled: func(s string) {
 				d.told = append(d.told, s)
 				d.at = append(d.at, time.Since(start))
@@ -205,15 +214,16 @@ func TestFilesTellsOfWhatChangedBeforeItRan(t *testing.T) {
 
 func TestFilesLooksAfterLostEvents(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		reads, errs := 0, make(chan error)
-		f := Files[string]{Read: func() (string, string) { reads++; return "", "" }}
+		var reads atomic.Int64
+		errs := make(chan error)
+		f := Files[string]{Read: func() (string, string) { reads.Add(1); return "", "" }}
 		ctx, cancel := context.WithCancel(t.Context())
 		go f.follow(ctx, nil, errs, func() {})
 		time.Sleep(time.Millisecond)
 		errs <- fsnotify.ErrEventOverflow
 		time.Sleep(rest + time.Millisecond)
-		if reads != 2 {
-			t.Errorf("%d reads, want the first and one after the overflow", reads)
+		if n := reads.Load(); n != 2 {
+			t.Errorf("%d reads, want the first and one after the overflow", n)
 		}
 		close(errs) // must not spin
 		time.Sleep(10 * time.Second)

@@ -147,6 +147,7 @@ const (
 	fieldBase    = "base"
 	fieldLooked  = "look"
 	fieldSent    = "sent"
+	fieldEnded   = "end" // ms and ID of the message that ended before this one
 	fieldSentSum = "sum"
 	fieldTag     = "tag"
 	fieldAssign  = "assign"
@@ -228,6 +229,9 @@ func readRecord(thread string, h map[string]string) bot.Record {
 	}
 	if r.State != bot.StateIntent {
 		r.Token = "" // kept to know repeats by
+	}
+	if at, id, ok := strings.Cut(h[fieldEnded], ":"); ok {
+		r.EndedAt, r.EndedID = readMS(at), id
 	}
 	r.Tries, _ = strconv.Atoi(h[fieldTries])
 	for name, at := range h {

@@ -167,7 +167,7 @@ func TestEveryConversationIsBroughtToItsOutcomeOnce(t *testing.T) {
 		// The same again, in another process with the same store: nothing happens.
 		tagged, told, asked := s.sim.Requests()["prospects.update"], len(s.handled), len(s.model.Prompts())
 		s.once()
-		s.during(10 * time.Minute)
+		s.during(3 * time.Minute)
 		for _, c := range cuts {
 			s.checkCut(c, len(s.replies(c)))
 		}
@@ -175,7 +175,7 @@ func TestEveryConversationIsBroughtToItsOutcomeOnce(t *testing.T) {
 			t.Errorf("the second run updated %d prospects", n-tagged)
 		}
 		if n := len(s.handled); n != told {
-			t.Errorf("the second run told of %d threads, the first of them %+v", n-told, s.handled[told])
+			t.Errorf("the second run told of %d threads; of the first it was %s", n-told, s.story(s.handled[told].Thread))
 		}
 		if n := len(s.model.Prompts()); n != asked {
 			t.Errorf("the second run asked the model %d times", n-asked)
@@ -200,7 +200,7 @@ func (s *stage) checkCut(c cut, replies int) {
 	told := s.told(c.thread)
 	switch {
 	case len(told) != 1:
-		s.t.Errorf("%s: told of %d times, want once: %+v", c.name, len(told), told)
+		s.t.Errorf("%s: told of %d times, want once; %s", c.name, len(told), s.story(c.thread))
 	case told[0].Outcome != c.want || told[0].Guard == "":
 		s.t.Errorf("%s: %s by guard %q (%s), want %s", c.name, told[0].Outcome, told[0].Guard, told[0].Reason, c.want)
 	case c.want == bot.Reply && replies != 1, c.want != bot.Reply && replies != 0:
@@ -210,8 +210,8 @@ func (s *stage) checkCut(c cut, replies int) {
 	}
 }
 
-// The same conversations as they happen: the bot runs all day, and the prospects
-// write their next message every 40 minutes, whatever it answered.
+// The same conversations as they happen: the prospects write their next message
+// every 40 minutes, whatever the bot answered, and it is restarted in between.
 func TestConversationsAsTheyHappen(t *testing.T) {
 	onStage(t, setting{model: thinking, env: []string{"BOT_SETTLE=15s"}}, func(s *stage) {
 		all := conversations(t)
@@ -219,15 +219,9 @@ func TestConversationsAsTheyHappen(t *testing.T) {
 		for i, c := range all {
 			threads[i] = s.sim.AddThread(inboxapitest.NewThread{Username: c.ID}).ID
 		}
-		ctx, cancel := context.WithCancel(s.t.Context())
-		done := make(chan error, 1)
-		go func() { done <- s.start().Run(ctx) }()
 		for step := 0; s.speak(all, threads, step); step++ {
-			time.Sleep(40 * time.Minute)
-		}
-		cancel()
-		if err := <-done; err != nil {
-			t.Errorf("run: %v", err)
+			s.during(3 * time.Minute)
+			time.Sleep(37 * time.Minute)
 		}
 		for _, a := range s.sim.AnsweredTwice() {
 			t.Errorf("answered twice: %q got %d replies", a.Inbound.Content, len(a.Replies))
@@ -267,7 +261,7 @@ func (s *stage) checkNobodyIsLeftOver(all []conversation, threads []string) {
 		answered := last.Outcome == bot.Reply && newest.Origin != nil && *newest.Origin == inboxapi.OriginAPI
 		left := last.Outcome == bot.Skip && last.Guard != "" && last.Message == newest.ID
 		if !answered && !left && !s.handedOver(thread) {
-			s.t.Errorf("%s is left over: last told was %+v", all[i].ID, last)
+			s.t.Errorf("%s is left over; %s", all[i].ID, s.story(thread))
 		}
 	}
 	if replied == 0 {
@@ -300,9 +294,10 @@ func TestASweepOver10000ThreadsReadsOnlyWhatItHandles(t *testing.T) {
 			if i%each == each/2 {
 				tags = nil
 			}
-			id := s.threadOf(inboxapitest.NewThread{Username: fmt.Sprintf("p%d", i), Tags: tags}, "hello?")
+			th := s.sim.AddThread(inboxapitest.NewThread{Tags: tags, CreatedAt: time.Now().Add(-24 * time.Hour)})
+			s.sim.Receive(th.ID, "hello?", inboxapitest.At(time.Now().Add(-time.Duration(all-i)*time.Second)))
 			if tags == nil {
-				handled[id] = true
+				handled[th.ID] = true
 			}
 		}
 		s.once()
@@ -390,7 +385,7 @@ func TestAnIdleHourCostsLittle(t *testing.T) {
 			s.sim.Write(s.asks("hi"), inboxapitest.OtherAPIClient, "hello")
 		}
 		s.asks("and me?")
-		s.during(10 * time.Minute)
+		s.during(time.Minute)
 		s.sim.ResetCounts()
 		s.during(time.Hour)
 		t.Logf("an idle hour: %d requests: %s", s.requests(), s.operations())
@@ -422,9 +417,11 @@ checks:
 	}
 	o := setting{rules: rules, model: model, env: []string{"BOT_ANSWER_REQUESTS=true"}, wrap: contract.Middleware}
 	onStage(t, o, func(s *stage) {
-		s.everyKindOfThread()
+		typing := s.everyKindOfThread()
 		s.once()
-		s.during(30 * time.Minute) // the side views and the second look too
+		s.model.Delay(2 * time.Second)
+		s.sim.Receive(typing, "and how much is it?") // alone: there is time to show that somebody types
+		s.during(30 * time.Minute)                   // the side views and the second look too
 		asked := s.sim.Requests()
 		for _, op := range []string{
 			"threads.list", "threads.thread.messages.list", "threads.thread.messages.create", "threads.thread.typing",
@@ -438,8 +435,9 @@ checks:
 	})
 }
 
-// everyKindOfThread fills the inbox with what a bot meets in a week.
-func (s *stage) everyKindOfThread() {
+// everyKindOfThread fills the inbox with what a bot meets in a week, and returns a
+// thread that can show typing.
+func (s *stage) everyKindOfThread() (typing string) {
 	robin := s.sim.AddMember(inboxapi.Member{Email: "robin@example.com"})
 	s.asks("hello?")
 	s.asks("unsure what to ask")
@@ -451,8 +449,9 @@ func (s *stage) everyKindOfThread() {
 	s.sim.Archive(s.asks("archived?"), true)
 	talked := s.asks("hi")
 	s.sim.Write(talked, inboxapitest.Campaign, "our news")
-	s.sim.Receive(talked, "tell me more") // an XChat thread: it can show typing
-	for range 120 {                       // more than a page
+	s.sim.Receive(talked, "tell me more")
+	for range 120 { // more than a page
 		s.sim.Write(s.asks("hi"), inboxapitest.OtherAPIClient, "hello")
 	}
+	return talked
 }

@@ -136,7 +136,7 @@ func runChaosBot(ctx context.Context, p *perils) error {
 		Inbox:  perilousInbox{client, p},
 		Claims: perilousClaims{store, p},
 		Ledger: perilousLedger{store, p},
-		Model:  scriptedModel{p},
+		Model:  moodyModel{p},
 		Generation: func() bot.Generation {
 			return bot.Generation{Hash: set.Hash(), Guards: set, Prompter: templates, HandoffTags: set.HandoffTags()}
 		},
@@ -269,12 +269,12 @@ func (l hastyLeader) Lead(ctx context.Context, ttl time.Duration) (bool, error) 
 	return l.Leader.Lead(ctx, min(ttl, 2*time.Second))
 }
 
-// scriptedModel takes its time and answers the newest thing the prospect asked,
+// moodyModel takes its time and answers the newest thing the prospect asked,
 // by its number. Now and then it is out of reach, talks nonsense, or would
 // rather have a person answer.
-type scriptedModel struct{ p *perils }
+type moodyModel struct{ p *perils }
 
-func (m scriptedModel) Complete(ctx context.Context, prompt bot.Prompt) (bot.Completion, error) {
+func (m moodyModel) Complete(ctx context.Context, prompt bot.Prompt) (bot.Completion, error) {
 	if err := pause(ctx, m.p.dice.between(0, chaosThinking)); err != nil {
 		return bot.Completion{}, err
 	}

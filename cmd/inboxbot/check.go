@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -76,7 +77,9 @@ func askInbox(ctx context.Context, cfg Config) (inboxapi.Team, error) {
 		return inboxapi.Team{}, err
 	}
 	team, err := client.Team(ctx)
-	if err != nil {
+	if errors.Is(err, inboxapi.ErrUnauthorized) || errors.Is(err, inboxapi.ErrForbidden) {
+		return inboxapi.Team{}, fmt.Errorf("INBOX_API_TOKEN is refused: %w", err)
+	} else if err != nil {
 		return inboxapi.Team{}, err
 	}
 	return *team, nil

@@ -45,7 +45,7 @@ func configured(cfg Config) (source, error) {
 	if cfg.RulesFile != "" {
 		s.rulesName = cfg.RulesFile
 		var err error
-		if s.rules, err = readFile(cfg.RulesFile, maxRulesRead); err != nil {
+		if s.rules, err = readUpTo(cfg.RulesFile, maxRulesRead); err != nil {
 			s.unread = fmt.Errorf("%s: %w", cfg.RulesFile, err)
 		}
 		fmt.Fprintf(sum, "%d %v\n%s", len(s.rules), s.unread, s.rules)
@@ -71,9 +71,9 @@ func directories(cfg Config) []string {
 	return dirs
 }
 
-// readFile reads at most so many bytes of a file, links followed. Its errors do
+// readUpTo reads at most so many bytes of a file, links followed. Its errors do
 // not name the file.
-func readFile(path string, most int64) ([]byte, error) {
+func readUpTo(path string, most int64) ([]byte, error) {
 	// Opening a pipe would block.
 	info, err := os.Stat(path)
 	if err == nil && !info.Mode().IsRegular() {
@@ -113,7 +113,7 @@ func readPrompts(dir string, sum io.Writer) fs.FS {
 		if len(files.Files) == maxPrompts {
 			break
 		}
-		data, err := readFile(filepath.Join(dir, name), maxPromptRead)
+		data, err := readUpTo(filepath.Join(dir, name), maxPromptRead)
 		if err != nil {
 			read.unread[name] = err
 		}

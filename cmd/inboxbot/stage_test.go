@@ -142,8 +142,9 @@ func (s *stage) once() {
 // during is one run that is stopped after d.
 func (s *stage) during(d time.Duration) {
 	s.t.Helper()
-	ctx, cancel := context.WithTimeout(s.t.Context(), d)
+	ctx, cancel := context.WithCancel(s.t.Context()) // as a signal does; a deadline would show in the log
 	defer cancel()
+	time.AfterFunc(d, cancel)
 	if err := s.start().Run(ctx); err != nil {
 		s.t.Errorf("run: %v", err)
 	}
@@ -192,6 +193,15 @@ func (s *stage) outcome(thread string) bot.Handled {
 		return all[len(all)-1]
 	}
 	return bot.Handled{}
+}
+
+// story is what was told of a thread, in short.
+func (s *stage) story(thread string) string {
+	var told []string
+	for _, h := range s.told(thread) {
+		told = append(told, fmt.Sprintf("%s by %s (%s)", h.Outcome, h.Guard, h.Reason))
+	}
+	return "told: " + strings.Join(told, ", ")
 }
 
 // handedOver reports whether a person finds the thread by its tag.

@@ -543,18 +543,18 @@ func kept() []test {
 				s.Fatalf("record %+v", r)
 			}
 		}},
-		{"kept/when a message was first seen", func(s *suite) {
+		{"kept/when a message was last seen fit to be judged", func(s *suite) {
 			first := s.message("this", bot.StateWaiting)
 			first.SeenAt, first.Tries = s.now.Add(time.Second), 2
 			s.move(bot.Lease{Thread: thread}, first, 0, nil)
 			later := s.message("this", bot.StateWaiting)
 			later.SeenAt, later.Tries, later.Reason = s.now.Add(time.Hour), 1, "still closed"
 			s.move(bot.Lease{Thread: thread}, later, 0, nil)
-			if r := s.record(); !r.SeenAt.Equal(first.SeenAt) || r.Tries != 2 || r.Reason != "still closed" {
+			if r := s.record(); !r.SeenAt.Equal(later.SeenAt) || r.Tries != 2 || r.Reason != "still closed" {
 				s.Fatalf("record %+v", r)
 			}
 			s.move(s.claim(), s.message("this", bot.StateIntent), 0, nil)
-			if r := s.record(); !r.SeenAt.Equal(first.SeenAt) || r.Tries != 2 {
+			if r := s.record(); !r.SeenAt.Equal(later.SeenAt) || r.Tries != 2 {
 				s.Fatalf("record %+v after begin", r)
 			}
 			newer := s.message("new", bot.StateWaiting)

@@ -112,23 +112,28 @@ elseif answer ~= 'go' then
   return answer
 end
 
-local new = { st = state, mid = mid, mat = int(mat), at = int(now), sum = rec.sum }
+local new = { st = state, mid = mid, mat = int(mat), at = int(now), sum = rec.sum, sent = rec.sent, ['end'] = rec['end'] }
 for field, value in pairs(rec) do
   if string.sub(field, 1, 2) == 'o:' then
     new[field] = value
   end
 end
 if same then
-  for _, field in ipairs({ 'seen', 'guard', 'why', 'rules', 'tries', 'ties', 'sent' }) do
+  for _, field in ipairs({ 'seen', 'guard', 'why', 'rules', 'tries', 'ties' }) do
     new[field] = rec[field]
   end
   new.mat = rec.mat
-elseif rec.mat == new.mat then
-  new.ties = (rec.ties or '\n') .. rec.mid .. '\n'
+else
+  if terminal[rec.st] then
+    new['end'] = rec.mat .. ':' .. rec.mid
+  end
+  if rec.mat == new.mat then
+    new.ties = (rec.ties or '\n') .. rec.mid .. '\n'
+  end
 end
 for field, value in pairs(given) do
   local kept = new[field]
-  local first = field == 'seen' or string.sub(field, 1, 2) == 'o:' -- what was known first stays
+  local first = string.sub(field, 1, 2) == 'o:' -- what was known first stays
   if not kept or not (first or (field == 'tries' and tonumber(kept) > tonumber(value))) then
     new[field] = value
   end
