@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"inboxbot/inboxapi"
@@ -87,9 +88,9 @@ type Conversation struct {
 
 // Last returns the newest inbound turn.
 func (c *Conversation) Last() (Turn, bool) {
-	for i := len(c.Turns) - 1; i >= 0; i-- {
-		if c.Turns[i].Side == SideProspect {
-			return c.Turns[i], true
+	for _, t := range slices.Backward(c.Turns) {
+		if t.Side == SideProspect {
+			return t, true
 		}
 	}
 	return Turn{}, false
@@ -101,20 +102,18 @@ func (c *Conversation) Last() (Turn, bool) {
 // one still waits (see Record.SentID).
 func (c *Conversation) Unanswered() []Turn {
 	var waiting []Turn
-	for i := len(c.Turns) - 1; i >= 0; i-- {
-		switch t := c.Turns[i]; {
-		case t.Side == SideProspect:
-			if id, at := c.Record.ended(); t.ID == id || t.At.Before(at) {
-				return reversed(waiting) // answered, though our reply came behind a newer message
-			}
-			waiting = append(waiting, t)
-		case t.Side == SideOurs && c.overtaken(t):
-			// Ours, but an answer to what was asked before the turns after it.
-		default:
-			return reversed(waiting)
+	id, at := c.Record.ended()
+	for _, t := range slices.Backward(c.Turns) {
+		if t.Side == SideOurs && c.overtaken(t) {
+			continue // ours, but an answer to what was asked before the turns after it
 		}
+		if t.Side != SideProspect || t.ID == id || t.At.Before(at) {
+			break
+		}
+		waiting = append(waiting, t)
 	}
-	return reversed(waiting)
+	slices.Reverse(waiting)
+	return waiting
 }
 
 // overtaken reports whether t is the bot's reply to a message that has come to
@@ -144,10 +143,9 @@ const Never = 100 * 365 * 24 * time.Hour
 
 // HumanAgo is how long ago a person on our side last wrote, in Inbox or in X.
 func (c *Conversation) HumanAgo() time.Duration {
-	for i := len(c.Turns) - 1; i >= 0; i-- {
-		switch c.Turns[i].Writer {
-		case WriterPerson, WriterPersonX, WriterUnsure:
-			return max(0, c.Now.Sub(c.Turns[i].At))
+	for _, t := range slices.Backward(c.Turns) {
+		if w := t.Writer; w == WriterPerson || w == WriterPersonX || w == WriterUnsure {
+			return max(0, c.Now.Sub(t.At))
 		}
 	}
 	return Never
@@ -174,13 +172,6 @@ func (c *Conversation) RepliesToday() int {
 		}
 	}
 	return n
-}
-
-func reversed(turns []Turn) []Turn {
-	for i, j := 0, len(turns)-1; i < j; i, j = i+1, j-1 {
-		turns[i], turns[j] = turns[j], turns[i]
-	}
-	return turns
 }
 
 // fromRow freezes what a list row tells about a thread.

@@ -155,6 +155,10 @@ func (h *handling) unsendable(ctx context.Context, err error) result {
 	return r
 }
 
+// unknownID begins what stands for the ID of a message of ours that was never
+// learned.
+const unknownID = "unknown:"
+
 // sent records the fact that our reply is in the thread.
 func (h *handling) sent(ctx context.Context, r Record, m *inboxapi.Message) result {
 	b := h.bot
@@ -164,7 +168,7 @@ func (h *handling) sent(ctx context.Context, r Record, m *inboxapi.Message) resu
 	}
 	id := m.ID
 	if id == "" { // a dry run, or a 2xx whose body could not be read
-		id = "unknown" + r.MessageID
+		id = unknownID + r.MessageID
 	}
 	again := followUp
 	if !b.cfg.Live {
@@ -173,7 +177,7 @@ func (h *handling) sent(ctx context.Context, r Record, m *inboxapi.Message) resu
 	text := r.Text
 	r.State, r.SentID, r.Own = StateSent, id, map[string]time.Time{id: at}
 	r.SentSum, r.Text, r.Base = Fingerprint(text), "", ""
-	for try := 0; try < 3; try++ {
+	for range 3 {
 		err := h.tryAdvance(ctx, r, again)
 		if err == nil || errors.Is(err, ErrRecorded) {
 			break

@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"slices"
+	"strings"
 	"time"
 
 	"inboxbot/inboxapi"
@@ -28,6 +30,7 @@ func (b *Bot) handle(ctx context.Context, c *candidate) result {
 		return h.reconcile(ctx)
 	case StateHanding:
 		return h.finishHandoff(ctx)
+	default: // it is judged below
 	}
 
 	// Everything up to the send ends while the lease certainly lasts.
@@ -163,7 +166,12 @@ const pausedPause = 2 * time.Second
 func (h *handling) skip(ctx context.Context, o Outcome) result {
 	r := h.lease.Record
 	if h.verdict.Guard == safetyTurn && r.State == StateSent {
-		// The second look after a send: nobody wrote while our reply was on its way.
+		// The second look after a send. Nobody wrote while our reply was on its way,
+		// if what was read is new enough to show the reply.
+		if !h.shows(r.SentID) && h.lease.StoreNow.Sub(r.At) < secondLookFor {
+			h.bot.postpone(ctx, h.c.thread, waitPause)
+			return result{again: waitPause, parked: true}
+		}
 		h.advance(ctx, r, 0)
 		return result{}
 	}
@@ -181,6 +189,16 @@ func (h *handling) skip(ctx context.Context, o Outcome) result {
 	}
 	h.report(ctx)
 	return result{}
+}
+
+// secondLookFor is how long a thread is looked at again for our reply to show up.
+const secondLookFor = 10 * time.Minute
+
+// shows reports whether the conversation has a turn with the ID; it need not be
+// there when the ID was never learned.
+func (h *handling) shows(id string) bool {
+	return strings.HasPrefix(id, unknownID) ||
+		slices.ContainsFunc(h.conv.Turns, func(t Turn) bool { return t.ID == id })
 }
 
 // skipForGood records that the model found nothing to answer, so that it is not

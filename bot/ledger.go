@@ -23,11 +23,7 @@ const (
 
 // Terminal reports whether a record in this state is done with its message.
 func (s State) Terminal() bool {
-	switch s {
-	case StateSent, StateHandoff, StateAnswered, StateSkipped:
-		return true
-	}
-	return false
+	return s == StateSent || s == StateHandoff || s == StateAnswered || s == StateSkipped
 }
 
 // Record is what the bot intended for the newest inbound message of a thread,
@@ -110,8 +106,9 @@ type Ledger interface {
 	//	          store's, the quarantine is over, the record is neither intent nor
 	//	          handing, and the message is newer than the record's, or the same
 	//	          and not terminal. Errors: ErrLeaseLost, ErrQuarantine, ErrRecorded.
-	//	sent,     the message is the record's: a fact, no lease needed. A newer
-	//	answered  inbound message known to be waiting stays open.
+	//	sent      the message is the record's: a fact, no lease needed. A newer
+	//	          inbound message known to be waiting stays open.
+	//	answered  the same, but a judgement: the lease is live.
 	//	retry     the record is this lease's own intent.
 	//	handing,  the lease is live; the record is none, waiting, retry or intent,
 	//	skipped   or terminal for an older message.

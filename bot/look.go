@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"sync"
 	"time"
@@ -287,10 +288,7 @@ func (p *pages) slot(ref pageRef) *pageRead {
 // row finds a thread among the pages read at most age ago.
 func (p *pages) row(thread string, age time.Duration) (listed, bool) {
 	p.mu.Lock()
-	refs := make(map[pageRef]*pageRead, len(p.seen))
-	for ref, r := range p.seen {
-		refs[ref] = r
-	}
+	refs := maps.Clone(p.seen)
 	p.mu.Unlock()
 	for ref, r := range refs {
 		select {

@@ -258,8 +258,9 @@ func (b *Bot) note(ctx context.Context, c *Conversation, v Verdict, again time.D
 
 // close takes a thread that is deliberately left alone off the open list.
 func (b *Bot) close(ctx context.Context, l Lease) {
-	switch r := l.Record; r.State {
-	case StateNone, StateIntent, StateHanding:
+	switch r := l.Record; {
+	case r.State == StateNone, r.State == StateIntent, r.State == StateHanding:
+	case r.State.Terminal() && l.Token == "": // its second look is to come
 	default:
 		if err := b.Ledger.Advance(ctx, l, r, 0); err != nil {
 			b.complain("redis", fmt.Errorf("close: %w", err))

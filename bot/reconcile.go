@@ -12,6 +12,11 @@ import (
 // reconcilePause is how often a send in doubt is looked up.
 const reconcilePause = 3 * time.Second
 
+// inDoubtFor is how long after its intent a send may still turn up: its first byte
+// leaves lookAge after that at the latest, its deadline and the time to become
+// visible come on top.
+func (c Config) inDoubtFor() time.Duration { return lookAge + c.Send + c.Visible }
+
 // reconcile finds out what became of a send whose answer nobody has: in this
 // process, in one that died, or in one that sleeps. It never sends. Our message
 // is known by its words and by being newer than what stood there at the look
@@ -46,6 +51,10 @@ func (h *handling) reconcile(ctx context.Context) result {
 	case found && folded(m.Content) == folded(r.Text):
 		b.Metrics.seenAfter.Observe(age.Seconds())
 		return h.sent(ctx, r, m)
+	case age <= b.cfg.inDoubtFor(): // also when other words stand there: ours may still come
+		again := min(reconcilePause, b.cfg.inDoubtFor()-age+100*time.Millisecond)
+		b.postpone(ctx, h.c.thread, again)
+		return result{again: again}
 	case found:
 		// Somebody wrote, or something rewrote our words: answered either way.
 		r.State, r.Reason, r.Text = StateAnswered, "another message of ours stands in the thread", ""
@@ -55,10 +64,6 @@ func (h *handling) reconcile(ctx context.Context) result {
 		h.verdict.Outcome = Outcome{Action: Skip, Reason: r.Reason}
 		h.report(ctx)
 		return result{}
-	case age <= b.cfg.Visible:
-		again := min(reconcilePause, b.cfg.Visible-age+100*time.Millisecond)
-		b.postpone(ctx, h.c.thread, again)
-		return result{again: again}
 	}
 	return h.inDoubt(ctx, "the reply was sent in doubt: it may have arrived")
 }
@@ -95,7 +100,8 @@ func (b *Bot) findSent(newestFirst []inboxapi.Message, row *inboxapi.Thread, r R
 		if m.ID == r.Base || m.CreatedAt.Before(r.LookedAt.Add(-2*time.Second)) {
 			break
 		}
-		if b.dir.sideOf(m.AuthorID, row) != SideOurs || m.DeletedAt != nil {
+		_, earlier := r.Own[m.ID]
+		if earlier || b.dir.sideOf(m.AuthorID, row) != SideOurs || m.DeletedAt != nil {
 			continue
 		}
 		if folded(m.Content) == folded(r.Text) {

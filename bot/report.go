@@ -2,7 +2,6 @@ package bot
 
 import (
 	"context"
-	"log/slog"
 	"sync"
 	"time"
 )
@@ -51,12 +50,9 @@ func (b *Bot) report(ctx context.Context, gen *Generation, c *Conversation, v Ve
 		out.Tokens = *tokens
 	}
 	b.Metrics.handledThread(out, c.Now.Sub(last.At))
-	b.Logger.LogAttrs(ctx, slog.LevelInfo, "handled",
-		slog.String("thread", out.Thread), slog.String("message", out.Message),
-		slog.String("outcome", string(out.Outcome)), slog.String("reason", oneLine(out.Reason)),
-		slog.String("guard", out.Guard), slog.String("mode", out.Mode),
-		slog.String("generation", out.Generation), slog.Int64("ms", took.Milliseconds()),
-		slog.Int("tokens", out.Tokens.Total()))
+	b.Logger.InfoContext(ctx, "handled", "thread", out.Thread, "message", out.Message,
+		"outcome", string(out.Outcome), "reason", oneLine(out.Reason), "guard", out.Guard, "mode", out.Mode,
+		"generation", out.Generation, "ms", took.Milliseconds(), "tokens", out.Tokens.Total())
 	if b.Handled != nil {
 		b.Handled(out)
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"log/slog"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -24,7 +25,6 @@ type scene struct {
 	store *bottest.Store
 	model *bottest.Model
 	rules *rulesOf
-	log   *strings.Builder
 	cfg   bot.Config
 	sw    bot.Switch
 
@@ -179,10 +179,8 @@ func alwaysReply(*bot.Conversation) bot.Verdict {
 // guard fires for prospects that have the tag.
 func guard(tag string, o bot.Outcome) func(*bot.Conversation) bot.Verdict {
 	return func(c *bot.Conversation) bot.Verdict {
-		for _, has := range c.Tags {
-			if has == tag {
-				return bot.Verdict{Guard: tag, Outcome: o}
-			}
+		if slices.Contains(c.Tags, tag) {
+			return bot.Verdict{Guard: tag, Outcome: o}
 		}
 		return alwaysReply(c)
 	}

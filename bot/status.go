@@ -113,7 +113,7 @@ func (b *Bot) Ready() error {
 	var errs []error
 	switch {
 	case s.refused != nil:
-		errs = append(errs, fmt.Errorf("Inbox refuses INBOX_API_TOKEN: %w", s.refused)) //nolint:staticcheck // a product's name
+		errs = append(errs, fmt.Errorf("Inbox refuses INBOX_API_TOKEN: %w", s.refused))
 	case s.sweepErr != nil:
 		errs = append(errs, fmt.Errorf("last sweep: %w", s.sweepErr))
 	case s.lastOK.IsZero() && b.Leader == nil:

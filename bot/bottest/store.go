@@ -264,6 +264,9 @@ func (m *move) allowed() (done bool, err error) {
 	case bot.StateSent:
 		ok = m.free || m.same && (m.promised || state == bot.StateSent || state == bot.StateAnswered)
 	case bot.StateAnswered:
+		if !m.live(0) {
+			return false, bot.ErrLeaseLost
+		}
 		ok = m.free || m.same && (m.promised || state == bot.StateAnswered)
 	case bot.StateRetry:
 		if m.same && state == bot.StateRetry {

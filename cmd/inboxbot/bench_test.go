@@ -69,6 +69,7 @@ func BenchmarkHandleThread(b *testing.B) {
 			if n := s.sim.Requests()[sendOp]; n != replies {
 				b.Fatalf("%d replies to %d threads", n, replies)
 			}
+			b.Logf("%d replies: %s", replies, s.operations())
 			perThread(b, replies, s.requests())
 		})
 	}

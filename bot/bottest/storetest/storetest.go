@@ -191,12 +191,12 @@ const (
 		skipped   no      no     no    no      no      no   no       no`
 	withoutALease = `
 		          waiting intent retry handing handoff sent answered skipped
-		none      yes     lease  no    lease   no      yes  yes      lease
-		waiting   yes     lease  no    lease   no      yes  yes      lease
-		intent    no      lease  no    lease   no      yes  yes      lease
-		retry     yes     lease  yes   lease   no      yes  yes      lease
-		handing   no      lease  no    lease   yes     yes  yes      lease
-		sent      no      lease  no    lease   no      yes  no       lease`
+		none      yes     lease  no    lease   no      yes  lease    lease
+		waiting   yes     lease  no    lease   no      yes  lease    lease
+		intent    no      lease  no    lease   no      yes  lease    lease
+		retry     yes     lease  yes   lease   no      yes  lease    lease
+		handing   no      lease  no    lease   yes     yes  lease    lease
+		sent      no      lease  no    lease   no      yes  lease    lease`
 )
 
 func moves() []test {
@@ -622,13 +622,13 @@ func kept() []test {
 			for i := range 1500 {
 				ids = append(ids, fmt.Sprintf("many-%d", i))
 			}
-			s.move(bot.Lease{Thread: ids[7]}, s.message("this", bot.StateAnswered), 0, nil)
+			s.move(bot.Lease{Thread: ids[7]}, s.message("this", bot.StateSent), 0, nil)
 			s.move(bot.Lease{Thread: ids[1207]}, s.message("this", bot.StateWaiting), 0, nil)
 			records, err := s.Store.Records(s.Context(), ids)
 			if err != nil {
 				s.Fatal(err)
 			}
-			if len(records) != len(ids) || records[ids[7]].State != bot.StateAnswered ||
+			if len(records) != len(ids) || records[ids[7]].State != bot.StateSent ||
 				records[ids[1207]].State != bot.StateWaiting || records[ids[8]].State != bot.StateNone {
 				s.Fatalf("%d records", len(records))
 			}

@@ -64,7 +64,9 @@ local may = {
     return fact({ sent = true, answered = true })
   end,
   answered = function()
-    return fact({ answered = true })
+    -- Unlike sent this is a judgement, and one made without the claim may rest on
+    -- what another worker has changed since.
+    return live(0) and fact({ answered = true }) or 'lost'
   end,
   retry = function()
     if same and rec.st == 'retry' then

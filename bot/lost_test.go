@@ -7,12 +7,13 @@ import (
 	"time"
 
 	"inboxbot/bot"
+	"inboxbot/inboxapi"
 	"inboxbot/inboxapi/inboxapitest"
 )
 
 // A message hidden behind our late reply must survive a wait at its second look:
 // the wait must not make the ledger forget which reply of ours was the late one.
-func TestReviewAMessageHiddenByALateReplySurvivesAWait(t *testing.T) {
+func TestAMessageHiddenByALateReplySurvivesAWait(t *testing.T) {
 	for _, row := range []struct {
 		name   string
 		settle time.Duration
@@ -47,7 +48,7 @@ func TestReviewAMessageHiddenByALateReplySurvivesAWait(t *testing.T) {
 
 // A prospect who takes the newest message back leaves the older ones to be
 // answered, once, and without asking the model again and again.
-func TestReviewTheNewestMessageOfABurstIsTakenBack(t *testing.T) {
+func TestTheNewestMessageOfABurstIsTakenBack(t *testing.T) {
 	for name, after := range map[string]time.Duration{
 		"before it is answered":      5 * time.Second,
 		"after it has been answered": 40 * time.Second,
@@ -76,9 +77,9 @@ func TestReviewTheNewestMessageOfABurstIsTakenBack(t *testing.T) {
 }
 
 // A member that cannot be assigned must not keep the tag from the prospect.
-func TestReviewARefusedAssignmentStillTags(t *testing.T) {
+func TestARefusedAssignmentStillTags(t *testing.T) {
 	inScene(t, func(w *scene) {
-		w.sim.AddMember(inboxInboxMember("robin@example.com"))
+		w.sim.AddMember(inboxapi.Member{Email: "robin@example.com"})
 		th := w.thread("call me")
 		w.rules.judge = func(*bot.Conversation) bot.Verdict {
 			return bot.Verdict{Guard: "vip", Outcome: bot.Outcome{Action: bot.Handoff, Reason: "VIP", Assign: "robin@example.com"}}
@@ -92,7 +93,7 @@ func TestReviewARefusedAssignmentStillTags(t *testing.T) {
 }
 
 // What was seen before a long outage is not answered days later.
-func TestReviewALongOutageDoesNotAnswerDaysLater(t *testing.T) {
+func TestALongOutageDoesNotAnswerDaysLater(t *testing.T) {
 	inScene(t, func(w *scene) {
 		w.cfg.Settle = 15 * time.Second
 		th := w.thread("are you open today?")

@@ -16,8 +16,6 @@ const (
 	opThread   = "threads.thread.get"
 )
 
-func inboxInboxMember(email string) inboxapi.Member { return inboxapi.Member{Email: email} }
-
 // replica is another process of the same bot; lead nil means that it polls.
 func (w *scene) replica(lead bot.Leader, model bot.Model) *bot.Bot {
 	return w.through(w.client(), lead, model)
@@ -49,7 +47,7 @@ func (w *scene) through(inbox bot.Inbox, lead bot.Leader, model bot.Model) *bot.
 }
 
 // A guard that a row decides costs nothing while it makes a thread wait.
-func TestReviewWaitingForOpeningHoursCostsNoRequests(t *testing.T) {
+func TestWaitingForOpeningHoursCostsNoRequests(t *testing.T) {
 	inScene(t, func(w *scene) {
 		w.rules.judge = func(*bot.Conversation) bot.Verdict {
 			return bot.Verdict{Guard: "closed", Outcome: bot.Outcome{Action: bot.Wait, Reason: "closed"}}
@@ -71,7 +69,7 @@ func (stopped) Paused(context.Context) (string, time.Time, bool, error) {
 	return "stock-taking", time.Unix(0, 0), true, nil
 }
 
-func TestReviewAPausedBotLeavesTheAPIAlone(t *testing.T) {
+func TestAPausedBotLeavesTheAPIAlone(t *testing.T) {
 	inScene(t, func(w *scene) {
 		w.sw = stopped{}
 		for range 10 {
@@ -87,7 +85,7 @@ func TestReviewAPausedBotLeavesTheAPIAlone(t *testing.T) {
 
 // An API that answers after more than two seconds must not make the bot ask the
 // model for ever.
-func TestReviewASlowAPIDoesNotBurnTokens(t *testing.T) {
+func TestASlowAPIDoesNotBurnTokens(t *testing.T) {
 	inScene(t, func(w *scene) {
 		th := w.thread("hi")
 		defer w.sim.Inject(inboxapitest.Fault{Operation: opMessages, Kind: inboxapitest.Slow, Delay: 2500 * time.Millisecond})()
@@ -100,7 +98,7 @@ func TestReviewASlowAPIDoesNotBurnTokens(t *testing.T) {
 }
 
 // Two processes, one of which polls: what one has handed over the other lets go.
-func TestReviewAHandedOverThreadIsLetGoByEveryReplica(t *testing.T) {
+func TestAHandedOverThreadIsLetGoByEveryReplica(t *testing.T) {
 	inScene(t, func(w *scene) {
 		th := w.thread()
 		w.sim.Receive(th.ID, "hi", inboxapitest.By("someoneelse")) // unknown author: handed over
@@ -120,7 +118,7 @@ func TestReviewAHandedOverThreadIsLetGoByEveryReplica(t *testing.T) {
 }
 
 // One 401 must not stop a replica that does not poll for ever.
-func TestReviewAFollowerRecoversFromARefusedToken(t *testing.T) {
+func TestAFollowerRecoversFromARefusedToken(t *testing.T) {
 	inScene(t, func(w *scene) {
 		th := w.thread("hi")
 		w.sw = stopped{}
@@ -138,7 +136,7 @@ func TestReviewAFollowerRecoversFromARefusedToken(t *testing.T) {
 }
 
 // A thread that is deleted while its send is in doubt comes to an end.
-func TestReviewAThreadThatIsGoneWithASendInDoubt(t *testing.T) {
+func TestAThreadThatIsGoneWithASendInDoubt(t *testing.T) {
 	inScene(t, func(w *scene) {
 		th := w.thread("hi")
 		w.sim.Inject(inboxapitest.Fault{Operation: opSend, Kind: inboxapitest.FailBefore, Times: 1})
@@ -165,7 +163,7 @@ func (b blurred) ListMessages(ctx context.Context, thread string, q inboxapi.Mes
 
 // A thread whose newest message cannot be read goes to a person, once, also when
 // the message before it has been answered.
-func TestReviewAnUnreadableMessageIsHandedOver(t *testing.T) {
+func TestAnUnreadableMessageIsHandedOver(t *testing.T) {
 	inScene(t, func(w *scene) {
 		answered, fresh := w.thread("hi"), w.thread()
 		w.during(5 * time.Minute)
@@ -206,7 +204,7 @@ func (l lateList) ListThreads(ctx context.Context, q inboxapi.ThreadQuery) (*inb
 
 // A list read before our reply landed, and judged after it was recorded, names a
 // message that hides behind the reply. It must not be taken for answered.
-func TestReviewAListAnswerOvertakenByOurReplyLosesNobody(t *testing.T) {
+func TestAListAnswerOvertakenByOurReplyLosesNobody(t *testing.T) {
 	inScene(t, func(w *scene) {
 		th := w.thread("first")
 		arm := make(chan struct{}, 1)
@@ -224,7 +222,7 @@ func TestReviewAListAnswerOvertakenByOurReplyLosesNobody(t *testing.T) {
 }
 
 // For the race detector: a sweep hears of a thread while its worker thinks.
-func TestReviewASweepWhileAWorkerThinks(t *testing.T) {
+func TestASweepWhileAWorkerThinks(t *testing.T) {
 	inScene(t, func(w *scene) {
 		th := w.thread("hi")
 		w.model.Delay(20 * time.Second)
