@@ -146,6 +146,7 @@ type Bot struct {
 	model *modelHealth
 	said  *said
 	state status
+	began time.Time // on the API's clock
 
 	background sync.WaitGroup // typing signals and the like
 }
@@ -174,6 +175,7 @@ func New(d Deps, cfg Config) (*Bot, error) {
 		work:  newWork(),
 		model: &modelHealth{},
 		said:  newSaid(),
+		began: d.Now(),
 	}
 	d.Metrics.watch(b)
 	return b, nil

@@ -1,6 +1,7 @@
 package bot_test
 
 import (
+	"context"
 	"errors"
 	"strings"
 	"testing"
@@ -451,5 +452,73 @@ func TestStopsWhenTheTokenIsRefused(t *testing.T) {
 		}
 		cancel()
 		<-done
+	})
+}
+
+// paused is a switch that a test turns.
+type paused struct{ on bool }
+
+func (p *paused) Paused(context.Context) (string, time.Time, bool, error) {
+	return "stock-taking", time.Unix(0, 0), p.on, nil
+}
+
+func TestPauseStopsSendingAtOnceAndLosesNobody(t *testing.T) {
+	inScene(t, func(w *scene) {
+		sw := &paused{}
+		w.sw = sw
+		w.model.Delay(30 * time.Second)
+		th := w.thread("hi")
+		b := w.start()
+		ctx, cancel := w.context()
+		done := make(chan error)
+		go func() { done <- b.Run(ctx) }()
+		time.Sleep(10 * time.Second)
+		sw.on = true // while the model thinks
+		time.Sleep(time.Hour)
+		w.said(th.ID)
+		if err := b.Ready(); err == nil || !strings.Contains(err.Error(), "stock-taking") {
+			t.Errorf("readiness says %v, want the reason of the pause", err)
+		}
+		sw.on = false
+		time.Sleep(5 * time.Minute)
+		w.said(th.ID, "ok")
+		cancel()
+		if err := <-done; err != nil {
+			t.Error(err)
+		}
+	})
+}
+
+func TestEverythingDownAtOnceForAnHour(t *testing.T) {
+	inScene(t, func(w *scene) {
+		var threads []inboxapi.Thread
+		for range 50 {
+			threads = append(threads, w.thread("hi"))
+		}
+		down := true
+		w.model = modelOf(func() (string, error) {
+			if down {
+				return "", bot.ErrModelUnavailable
+			}
+			return answer("ok"), nil
+		})
+		remove := w.sim.Inject(inboxapitest.Fault{Kind: inboxapitest.ResetBefore, Probability: 1})
+		w.store.Fail(errors.New("connection refused"))
+		go func() {
+			time.Sleep(time.Hour)
+			w.store.Fail(nil)
+			time.Sleep(time.Minute)
+			remove()
+			time.Sleep(time.Minute)
+			down = false
+		}()
+		before := w.sim.Requests()["threads.list"]
+		w.during(90 * time.Minute)
+		for _, th := range threads {
+			w.said(th.ID, "ok")
+		}
+		if n := w.sim.Requests()["threads.list"] - before; n > 800 {
+			t.Errorf("%d list requests in 90 minutes, most of them in vain", n)
+		}
 	})
 }

@@ -136,6 +136,7 @@ func (h *handling) modelDown(ctx context.Context, err error) result {
 	b.complain("model", err)
 	if down := max(b.model.downFor(time.Now()), b.work.failingFor(h.c)); down > b.cfg.ModelPatience {
 		h.verdict.Guard = guardModelDown
+		b.complain("patience", errors.New("the model has been away for longer than BOT_MODEL_PATIENCE: waiting threads go to people"))
 		return h.handOff(ctx, Outcome{Action: Handoff, Reason: "the model has been out of reach for " + down.Round(time.Second).String()})
 	}
 	again := min(time.Minute, 5*time.Second<<min(h.c.tries, 4))

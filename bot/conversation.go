@@ -257,6 +257,7 @@ func (b *Bot) withMessages(c *Conversation, page *inboxapi.MessagePage) {
 	c.Read = true
 	c.Turns = b.dir.turnsOf(page.Messages, &c.Thread, &c.Record)
 	c.More = page.Next != nil || page.IsSyncing
+	b.noticeForeign(c)
 	c.Thread.IsSyncing = c.Thread.IsSyncing || page.IsSyncing
 }
 
@@ -269,6 +270,20 @@ func (c *Conversation) about() (Turn, bool) {
 	}
 	return newest, ok
 }
+
+// noticeForeign tells of replies that another client of the API sent while this
+// bot was live. Two deployments for one team on two Redis servers cannot see each
+// other's records, and this is how they would show.
+func (b *Bot) noticeForeign(c *Conversation) {
+	for _, t := range c.Turns {
+		if t.Writer == WriterAPI && b.cfg.Live && t.At.After(b.began) && b.said.first("foreign "+t.ID, "") {
+			b.Metrics.foreign.Inc()
+			b.complain("foreign", errForeign)
+		}
+	}
+}
+
+var errForeign = errors.New("another client of the Inbox API answers threads too; if that is a second inboxbot, both must share one REDIS_URL")
 
 // newest returns the newest turn of either side.
 func (c *Conversation) newest() (Turn, bool) {

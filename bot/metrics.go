@@ -22,6 +22,8 @@ type Metrics struct {
 	seenAfter  prometheus.Histogram
 	untagged   prometheus.Counter
 	listLag    prometheus.Counter
+	foreign    prometheus.Counter
+	seen       prometheus.Histogram
 }
 
 // NewMetrics registers the bot's metrics with reg; nil registers them nowhere.
@@ -48,11 +50,13 @@ func NewMetrics(reg prometheus.Registerer) *Metrics {
 		inDoubt:    counter("sends_in_doubt_total", "Sends whose answer was lost and that had to be looked up."),
 		seenAfter:  seconds("reconcile_seen_after_seconds", "How long after the intent a send in doubt was seen in its thread.", .5, 1, 2, 5, 10, 20, 30, 60, 120),
 		untagged:   counter("handoffs_untagged_total", "Threads handed over that could not be tagged: nobody finds them by their tag."),
+		foreign:    counter("foreign_replies_total", "Replies that another client of the API sent while this bot was live: a second deployment on another Redis would look like this."),
+		seen:       seconds("seen_wait_seconds", "From the prospect's message until the bot saw it.", 1, 2, 5, 10, 20, 30, 60, 120, 600),
 		listLag:    counter("list_lag_total", "Times a thread list was seen to lag behind a thread's messages."),
 	}
 	if reg != nil {
 		reg.MustRegister(m.handled, m.waited, m.took, m.modelTook, m.modelCalls, m.tokens, m.trouble,
-			m.overtaken, m.inDoubt, m.seenAfter, m.untagged, m.listLag)
+			m.overtaken, m.inDoubt, m.seenAfter, m.untagged, m.listLag, m.foreign, m.seen)
 	}
 	return m
 }
@@ -74,6 +78,7 @@ func (m *Metrics) watch(b *Bot) {
 		return float64(n)
 	})
 	gauge("ready", "1 when the bot does its work.", func() float64 { return truth(b.Ready() == nil) })
+	gauge("paused", "1 while the team has stopped the bot.", func() float64 { return truth(b.state.isPaused()) })
 	gauge("model_down_seconds", "How long the model has been out of reach.", func() float64 {
 		return b.model.downFor(time.Now()).Seconds()
 	})

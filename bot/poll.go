@@ -243,6 +243,9 @@ func (b *Bot) note(ctx context.Context, c *Conversation, v Verdict, again time.D
 	if r := c.Record; r.State == StateWaiting && r.MessageID == last.ID && !b.fading(c, v) {
 		return
 	}
+	if c.Record.MessageID != last.ID {
+		b.Metrics.seen.Observe(max(0, c.Now.Sub(last.At)).Seconds())
+	}
 	next := Record{
 		Thread: c.Thread.ID, State: StateWaiting,
 		MessageID: last.ID, MessageAt: last.At, SeenAt: c.Now,

@@ -81,7 +81,7 @@ func newSaid() *said { return &said{last: map[string]string{}} }
 func (s *said) first(thread, what string) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.last[thread] == what {
+	if before, ok := s.last[thread]; ok && before == what {
 		return false
 	}
 	if len(s.last) >= saidLimit {

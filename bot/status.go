@@ -131,6 +131,12 @@ func (b *Bot) Ready() error {
 	return errors.Join(errs...)
 }
 
+func (s *status) isPaused() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.pausedBy != ""
+}
+
 // paused asks the switch. A switch that cannot be asked is on: nothing is sent
 // without the store anyway.
 func (b *Bot) paused(ctx context.Context) (string, bool) {

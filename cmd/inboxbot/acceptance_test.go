@@ -146,7 +146,8 @@ func (s *stage) expected(c *bot.Conversation) bot.Action {
 }
 
 func TestEveryConversationIsBroughtToItsOutcomeOnce(t *testing.T) {
-	onStage(t, setting{model: thinking}, func(s *stage) {
+	t.Parallel()
+	onStage(t, setting{model: thinking, unpaced: true}, func(s *stage) {
 		cuts := s.cuts(conversations(t))
 		seen := map[bot.Action]int{}
 		s.once()
@@ -213,7 +214,8 @@ func (s *stage) checkCut(c cut, replies int) {
 // The same conversations as they happen: the prospects write their next message
 // every 40 minutes, whatever the bot answered, and it is restarted in between.
 func TestConversationsAsTheyHappen(t *testing.T) {
-	onStage(t, setting{model: thinking, env: []string{"BOT_SETTLE=15s"}}, func(s *stage) {
+	t.Parallel()
+	onStage(t, setting{model: thinking, unpaced: true, env: []string{"BOT_SETTLE=15s"}}, func(s *stage) {
 		all := conversations(t)
 		threads := make([]string, len(all))
 		for i, c := range all {
@@ -286,8 +288,9 @@ default: reply
 
 // Of 10,000 waiting threads a guard skips all but 100, one on each page of the list.
 func TestASweepOver10000ThreadsReadsOnlyWhatItHandles(t *testing.T) {
+	t.Parallel()
 	const all, each = 10_000, 100
-	onStage(t, setting{rules: mutedRules}, func(s *stage) {
+	onStage(t, setting{rules: mutedRules, unpaced: true}, func(s *stage) {
 		handled := map[string]bool{}
 		for i := range all {
 			tags := []string{"muted"}
@@ -326,6 +329,9 @@ func TestASweepOver10000ThreadsReadsOnlyWhatItHandles(t *testing.T) {
 			if reads := n["threads.thread.messages.list"]; reads != 2 {
 				t.Errorf("thread %s was read %d times, want once and the look", id, reads)
 			}
+			if n["threads.thread.get"] > 0 {
+				t.Errorf("thread %s was asked for, though its list row is at hand", id)
+			}
 			if n["threads.thread.messages.create"] != 1 || len(s.sent(id)) != 1 {
 				t.Errorf("thread %s got %d replies", id, n["threads.thread.messages.create"])
 			}
@@ -338,6 +344,7 @@ func TestASweepOver10000ThreadsReadsOnlyWhatItHandles(t *testing.T) {
 
 // A burst of 100 waiting threads: one list page is the look for all of them.
 func TestBurstEconomy(t *testing.T) {
+	t.Parallel()
 	const waiting, most = 100, 2.1
 	onStage(t, setting{env: []string{"BOT_POLL_INTERVAL=5s"}}, func(s *stage) {
 		for range waiting {
@@ -379,6 +386,7 @@ func (s *stage) operations() string {
 }
 
 func TestAnIdleHourCostsLittle(t *testing.T) {
+	t.Parallel()
 	const most = 720 // one request per BOT_POLL_INTERVAL of 5s
 	onStage(t, setting{env: []string{"BOT_POLL_INTERVAL=5s"}}, func(s *stage) {
 		for range 250 { // an inbox of three pages in which all is said
@@ -397,6 +405,7 @@ func TestAnIdleHourCostsLittle(t *testing.T) {
 
 // Everything a bot does, held to the vendor's own description of the API.
 func TestAWholeRunKeepsToTheContract(t *testing.T) {
+	t.Parallel()
 	if !contract.Available() {
 		t.Skip("the API's OpenAPI document is not here")
 	}

@@ -218,6 +218,7 @@ var badInputs = []badInput{
 func TestBadInputIsAnErrorOrAHandoffNeverAWrongReply(t *testing.T) {
 	for _, row := range badInputs {
 		t.Run(row.name, func(t *testing.T) {
+			t.Parallel()
 			var broken atomic.Bool
 			o := setting{model: row.model}
 			if row.body != nil {
@@ -314,6 +315,7 @@ func TestBadAnswersOfTheModelGoToAPerson(t *testing.T) {
 		"a list around the decision": "[" + decided(bot.Decision{Action: bot.Reply, Reply: "yes"}) + "]",
 	} {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			onStage(t, setting{model: func(bot.Prompt) (string, error) { return answer, nil }}, func(s *stage) {
 				thread := s.asks("do you ship to Austria?")
 				s.during(time.Minute)

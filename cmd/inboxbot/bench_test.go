@@ -7,22 +7,15 @@ import (
 	"strings"
 	"testing"
 
-	"inboxbot/inboxapi"
 	"inboxbot/inboxapi/inboxapitest"
 )
 
-// offLimits is a stage in real time without the request budget and the API's
-// limits, whose model takes no time: what is left is the bot's own work.
+// offLimits is a stage in real time whose model takes no time and whom nothing
+// holds back: what is left is the bot's own work.
 func offLimits(b *testing.B) *stage {
 	b.Helper()
-	none := inboxapitest.Limits{Minute: -1, Hour: -1, Day: -1}
-	s := openStage(b, setting{env: []string{"LOG_LEVEL=error"}, sim: inboxapitest.Options{Limits: none}}, "")
+	s := openStage(b, setting{env: []string{"LOG_LEVEL=error"}, unpaced: true}, "")
 	b.Cleanup(s.close)
-	client, err := inboxapi.New(inboxapi.Options{BaseURL: inboxapitest.BaseURL, Token: stageToken, Dial: s.sim.Dial})
-	if err != nil {
-		b.Fatal(err)
-	}
-	s.parts.client = client
 	s.asks("the first")
 	s.once() // the directory, the scripts and the connections are there
 	return s

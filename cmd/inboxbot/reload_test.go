@@ -639,7 +639,7 @@ func TestARunningBotShowsARefusedEdit(t *testing.T) {
 	wait := func(what, page string, ok func(status int, body string) bool) {
 		t.Helper()
 		for until := time.Now().Add(20 * time.Second); ; time.Sleep(10 * time.Millisecond) {
-			status, body, err := page(t.Context(), "http://"+addr+page)
+			status, body, err := fetched(t.Context(), "http://"+addr+page)
 			if err == nil && ok(status, body) {
 				return
 			}
@@ -689,7 +689,8 @@ func freeAddr(t testing.TB) string {
 	return l.Addr().String()
 }
 
-func page(ctx context.Context, url string) (int, string, error) {
+// fetched returns the status and text of a page.
+func fetched(ctx context.Context, url string) (int, string, error) {
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
 	if err != nil {
 		return 0, "", err

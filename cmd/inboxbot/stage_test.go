@@ -45,6 +45,8 @@ type setting struct {
 	model func(bot.Prompt) (string, error)
 	sim   inboxapitest.Options
 	wrap  func(testing.TB, http.Handler) http.Handler // around the API, for the test's own errors
+
+	unpaced bool // neither the API's limits nor the bot's budget: all of it happens at once
 }
 
 // onStage runs a test in a synctest bubble: an hour of the bot's takes no time.
@@ -79,6 +81,9 @@ func openStage(t testing.TB, o setting, ruleFile string) *stage {
 	if o.model == nil {
 		o.model = func(bot.Prompt) (string, error) { return decided(bot.Decision{Action: bot.Reply, Reply: "ok"}), nil }
 	}
+	if o.unpaced {
+		o.sim.Limits = inboxapitest.Limits{Minute: -1, Hour: -1, Day: -1}
+	}
 	s := &stage{t: t, sim: inboxapitest.New(o.sim), model: bottest.NewModel(o.model), log: &logBook{}}
 	env := []string{
 		"INBOX_API_TOKEN=" + stageToken, "INBOX_API_BASE_URL=" + inboxapitest.BaseURL,
@@ -101,6 +106,12 @@ func openStage(t testing.TB, o setting, ruleFile string) *stage {
 		t.Fatal(err)
 	}
 	s.parts.model = s.model
+	if o.unpaced {
+		s.parts.client, err = inboxapi.New(inboxapi.Options{BaseURL: inboxapitest.BaseURL, Token: stageToken, Dial: s.sim.Dial})
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
 	s.sim.ResetCounts()
 	return s
 }
