@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -23,72 +24,156 @@ func TestBacklogUnderTheLimits(t *testing.T) {
 	}
 	const threads = 1000
 	synctest.Test(t, func(t *testing.T) {
-		sim := inboxapitest.New(inboxapitest.Options{})
-		defer sim.Close()
-		for i := range threads {
-			th := sim.AddThread(inboxapitest.NewThread{})
-			sim.Receive(th.ID, fmt.Sprintf("question %d", i))
-			time.Sleep(time.Second)
-		}
-		answered := 0
-		sim.OnSend(func(inboxapi.Thread, inboxapi.Message) { answered++ })
-
-		store, closeStore, err := redisstore.Embedded(t.Context(), redisstore.Options{Team: sim.Team().ID})
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer closeStore()
-		budget := newLimiter()
-		budget.budget.Store(store.Budget(redisstore.Quota{}))
-		client, err := inboxapi.New(inboxapi.Options{
-			BaseURL: inboxapitest.BaseURL, Token: "t", Dial: sim.Dial, Limiter: budget, Observe: budget.observe,
-		})
-		if err != nil {
-			t.Fatal(err)
-		}
-		gen, err := demoSource().load(Config{Timezone: "UTC", HandoffTag: "needs-human"})
-		if err != nil {
-			t.Fatal(err)
-		}
-		gen.Guards = answerAll{}
-		b, err := bot.New(bot.Deps{
-			Inbox: client, Claims: store, Ledger: store, Team: sim.Team(), Leader: store, Now: client.Now,
-			Generation: func() bot.Generation { return gen.Generation },
-			Model: bottest.NewModel(func(bot.Prompt) (string, error) {
-				return `{"action":"reply","reply":"yes","confidence":1,"reason":"known"}`, nil
-			}),
-		}, bot.Config{Live: true, Settle: -1})
-		if err != nil {
-			t.Fatal(err)
-		}
+		f := newFleet(t, inboxapitest.Limits{}, threads)
 		began := time.Now()
-		ctx, cancel := context.WithCancel(t.Context())
-		done := make(chan error)
-		go func() { done <- b.Run(ctx) }()
-		for answered < threads && time.Since(began) < 15*time.Minute {
-			time.Sleep(time.Second)
-		}
+		stop := f.start(bot.Config{Live: true, Settle: -1})
+		f.until(threads, 15*time.Minute)
 		took := time.Since(began)
-		requests := sim.Requests()
-		cancel()
-		if err := <-done; err != nil {
-			t.Error(err)
-		}
-		total := 0
+		requests, total := f.sim.Requests(), 0
+		stop()
 		for _, n := range requests {
 			total += n
 		}
-		t.Logf("%d answered in %s, %.2f requests a reply, %d refused: %v", answered, took, float64(total)/float64(answered), sim.Rejected(), requests)
-		if answered != threads || took > 8*time.Minute {
-			t.Errorf("%d of %d answered in %s, want all in at most 8m", answered, threads, took)
+		t.Logf("%d answered in %s, %.2f requests a reply, %d refused: %v",
+			f.answered.Load(), took, float64(total)/threads, f.sim.Rejected(), requests)
+		if f.answered.Load() != threads || took > 8*time.Minute {
+			t.Errorf("%d of %d answered in %s, want all in at most 8m", f.answered.Load(), threads, took)
 		}
-		if n := sim.Rejected(); n > 0 {
+		if n := f.sim.Rejected(); n > 0 {
 			t.Errorf("%d requests were refused for the quota", n)
 		}
-		if twice := sim.AnsweredTwice(); len(twice) > 0 {
-			t.Errorf("%d messages answered twice", len(twice))
-		}
+		f.nobodyTwice()
 	})
+}
+
+// Three processes on one store, one of them restarted every three seconds, 1,000
+// threads that write while it goes on: nobody is answered twice, nobody is lost.
+func TestRollingRestart(t *testing.T) {
+	if testing.Short() {
+		t.Skip("short")
+	}
+	const threads = 1000
+	synctest.Test(t, func(t *testing.T) {
+		f := newFleet(t, inboxapitest.Limits{Minute: -1, Hour: -1, Day: -1}, threads/2)
+		f.model.Delay(700 * time.Millisecond)
+		cfg := bot.Config{Live: true, Settle: -1, Every: time.Second}
+		stops := []func(){f.start(cfg), f.start(cfg), f.start(cfg)}
+		for i := 0; f.answered.Load() < threads && i < 200; i++ {
+			for range 20 {
+				if f.threads < threads {
+					f.addThread()
+				}
+			}
+			time.Sleep(3 * time.Second)
+			stops[i%3]()
+			stops[i%3] = f.start(cfg)
+		}
+		f.until(threads, 10*time.Minute)
+		for _, stop := range stops {
+			stop()
+		}
+		if n := f.answered.Load(); n != threads {
+			t.Errorf("%d replies to %d threads", n, threads)
+		}
+		if lost := f.sim.Unanswered(); len(lost) > 0 {
+			t.Errorf("%d threads lost, the first is %s", len(lost), lost[0].ID)
+		}
+		f.nobodyTwice()
+		t.Logf("%d restarts", f.starts-3)
+	})
+}
+
+// fleet is any number of bots on one simulated inbox and one store, inside a
+// synctest bubble. Every thread has one message that waits.
+type fleet struct {
+	t        *testing.T
+	sim      *inboxapitest.Server
+	store    *redisstore.Store
+	model    *bottest.Model
+	gen      bot.Generation
+	threads  int
+	starts   int
+	limited  bool // the API's own limits, and a budget to stay within them
+	answered atomic.Int64
+}
+
+func newFleet(t *testing.T, limits inboxapitest.Limits, threads int) *fleet {
+	t.Helper()
+	f := &fleet{t: t, sim: inboxapitest.New(inboxapitest.Options{Limits: limits}), limited: limits == inboxapitest.Limits{}}
+	for range threads {
+		f.addThread()
+		time.Sleep(time.Second)
+	}
+	f.sim.OnSend(func(inboxapi.Thread, inboxapi.Message) { f.answered.Add(1) })
+	store, closeStore, err := redisstore.Embedded(t.Context(), redisstore.Options{Team: f.sim.Team().ID})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		closeStore()
+		_ = f.sim.Close()
+	})
+	gen, err := demoSource().load(Config{Timezone: "UTC", HandoffTag: "needs-human"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	f.store, f.gen = store, gen.Generation
+	f.gen.Guards = answerAll{}
+	f.model = bottest.NewModel(func(bot.Prompt) (string, error) {
+		return `{"action":"reply","reply":"yes","confidence":1,"reason":"known"}`, nil
+	})
+	return f
+}
+
+func (f *fleet) addThread() {
+	f.threads++
+	f.sim.Receive(f.sim.AddThread(inboxapitest.NewThread{}).ID, fmt.Sprintf("question %d", f.threads))
+}
+
+// start runs one more bot; what it returns stops it and waits for its end.
+func (f *fleet) start(cfg bot.Config) (stop func()) {
+	f.t.Helper()
+	f.starts++
+	budget := newLimiter()
+	budget.budget.Store(f.store.Budget(redisstore.Quota{}))
+	o := inboxapi.Options{BaseURL: inboxapitest.BaseURL, Token: "t", Dial: f.sim.Dial}
+	if f.limited {
+		o.Limiter, o.Observe = budget, budget.observe
+	}
+	client, err := inboxapi.New(o)
+	if err != nil {
+		f.t.Fatal(err)
+	}
+	b, err := bot.New(bot.Deps{
+		Inbox: client, Claims: f.store, Ledger: f.store, Team: f.sim.Team(), Model: f.model, Now: client.Now,
+		Generation: func() bot.Generation { return f.gen },
+	}, cfg)
+	if err != nil {
+		f.t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(f.t.Context())
+	done := make(chan error)
+	go func() { done <- b.Run(ctx) }()
+	return func() {
+		cancel()
+		if err := <-done; err != nil {
+			f.t.Error(err)
+		}
+		client.CloseIdleConnections()
+	}
+}
+
+func (f *fleet) until(answered int64, within time.Duration) {
+	for began := time.Now(); f.answered.Load() < answered && time.Since(began) < within; {
+		time.Sleep(time.Second)
+	}
+}
+
+func (f *fleet) nobodyTwice() {
+	f.t.Helper()
+	if twice := f.sim.AnsweredTwice(); len(twice) > 0 {
+		f.t.Errorf("%d messages answered twice", len(twice))
+	}
 }
 
 // answerAll lets the model answer everything.
