@@ -24,7 +24,7 @@ func TestBacklogUnderTheLimits(t *testing.T) {
 	}
 	const threads = 1000
 	synctest.Test(t, func(t *testing.T) {
-		f := newFleet(t, inboxapitest.Limits{}, threads)
+		f := newReplicas(t, inboxapitest.Limits{}, threads)
 		began := time.Now()
 		stop := f.start(bot.Config{Live: true, Settle: -1})
 		f.until(threads, 15*time.Minute)
@@ -54,7 +54,7 @@ func TestRollingRestart(t *testing.T) {
 	}
 	const threads = 1000
 	synctest.Test(t, func(t *testing.T) {
-		f := newFleet(t, inboxapitest.Limits{Minute: -1, Hour: -1, Day: -1}, threads/2)
+		f := newReplicas(t, inboxapitest.Limits{Minute: -1, Hour: -1, Day: -1}, threads/2)
 		f.model.Delay(700 * time.Millisecond)
 		cfg := bot.Config{Live: true, Settle: -1, Every: time.Second}
 		stops := []func(){f.start(cfg), f.start(cfg), f.start(cfg)}
@@ -83,9 +83,9 @@ func TestRollingRestart(t *testing.T) {
 	})
 }
 
-// fleet is any number of bots on one simulated inbox and one store, inside a
+// replicas is any number of bots on one simulated inbox and one store, inside a
 // synctest bubble. Every thread has one message that waits.
-type fleet struct {
+type replicas struct {
 	t        *testing.T
 	sim      *inboxapitest.Server
 	store    *redisstore.Store
@@ -97,9 +97,9 @@ type fleet struct {
 	answered atomic.Int64
 }
 
-func newFleet(t *testing.T, limits inboxapitest.Limits, threads int) *fleet {
+func newReplicas(t *testing.T, limits inboxapitest.Limits, threads int) *replicas {
 	t.Helper()
-	f := &fleet{t: t, sim: inboxapitest.New(inboxapitest.Options{Limits: limits}), limited: limits == inboxapitest.Limits{}}
+	f := &replicas{t: t, sim: inboxapitest.New(inboxapitest.Options{Limits: limits}), limited: limits == inboxapitest.Limits{}}
 	for range threads {
 		f.addThread()
 		time.Sleep(time.Second)
@@ -125,13 +125,13 @@ func newFleet(t *testing.T, limits inboxapitest.Limits, threads int) *fleet {
 	return f
 }
 
-func (f *fleet) addThread() {
+func (f *replicas) addThread() {
 	f.threads++
 	f.sim.Receive(f.sim.AddThread(inboxapitest.NewThread{}).ID, fmt.Sprintf("question %d", f.threads))
 }
 
 // start runs one more bot; what it returns stops it and waits for its end.
-func (f *fleet) start(cfg bot.Config) (stop func()) {
+func (f *replicas) start(cfg bot.Config) (stop func()) {
 	f.t.Helper()
 	f.starts++
 	budget := newLimiter()
@@ -163,13 +163,13 @@ func (f *fleet) start(cfg bot.Config) (stop func()) {
 	}
 }
 
-func (f *fleet) until(answered int64, within time.Duration) {
+func (f *replicas) until(answered int64, within time.Duration) {
 	for began := time.Now(); f.answered.Load() < answered && time.Since(began) < within; {
 		time.Sleep(time.Second)
 	}
 }
 
-func (f *fleet) nobodyTwice() {
+func (f *replicas) nobodyTwice() {
 	f.t.Helper()
 	if twice := f.sim.AnsweredTwice(); len(twice) > 0 {
 		f.t.Errorf("%d messages answered twice", len(twice))

@@ -52,7 +52,7 @@ func hear(m *inboxapi.Message, th *inboxapi.Thread) spoken {
 }
 
 // count goes through every thread. losses are when Redis lost its memory.
-func (w *world) count(losses []time.Time) tally {
+func (w *chaosWorld) count(losses []time.Time) tally {
 	var t tally
 	for _, th := range w.api.Threads() {
 		transcript := w.api.Transcript(th.ID)
@@ -140,7 +140,7 @@ func justAround(loss, visible time.Time) bool {
 // story is everything known of a thread, in order: its messages, what the API
 // was asked about it, what the processes logged about it, and what the harness
 // did meanwhile.
-func (w *world) story(f finding, fleet *fleet, d *diary) string {
+func (w *chaosWorld) story(f finding, fleet *chaosFleet, d *diary) string {
 	var lines []entry
 	var first, last time.Time
 	for _, m := range w.api.Transcript(f.thread) {

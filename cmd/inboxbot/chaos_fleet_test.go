@@ -15,9 +15,9 @@ import (
 	"time"
 )
 
-// fleet is several bot processes. One that ends is started again, as a
+// chaosFleet is several bot processes. One that ends is started again, as a
 // supervisor would.
-type fleet struct {
+type chaosFleet struct {
 	t    *testing.T
 	dice *dice
 	log  string // path of what all processes write to stderr
@@ -30,9 +30,9 @@ type fleet struct {
 }
 
 // startFleet starts n processes of this test binary.
-func startFleet(t *testing.T, n int, spec chaosSpec) *fleet {
+func startFleet(t *testing.T, n int, spec chaosSpec) *chaosFleet {
 	t.Helper()
-	f := &fleet{t: t, dice: newDice(spec.Seed + 1), log: filepath.Join(t.TempDir(), "fleet.log"), spec: spec, live: make([]*exec.Cmd, n)}
+	f := &chaosFleet{t: t, dice: newDice(spec.Seed + 1), log: filepath.Join(t.TempDir(), "fleet.log"), spec: spec, live: make([]*exec.Cmd, n)}
 	for i := range n {
 		f.slots.Go(func() { f.keep(i) })
 	}
@@ -41,7 +41,7 @@ func startFleet(t *testing.T, n int, spec chaosSpec) *fleet {
 }
 
 // keep keeps one process running until the fleet ends.
-func (f *fleet) keep(i int) {
+func (f *chaosFleet) keep(i int) {
 	for {
 		done, err := f.start(i)
 		if err != nil {
@@ -58,7 +58,7 @@ func (f *fleet) keep(i int) {
 
 // start starts a process; wait blocks until it ends. It is nil when the fleet is
 // over.
-func (f *fleet) start(i int) (wait func(), err error) {
+func (f *chaosFleet) start(i int) (wait func(), err error) {
 	out, err := os.OpenFile(f.log, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
 	if err != nil {
 		return nil, err
@@ -98,7 +98,7 @@ func (f *fleet) start(i int) (wait func(), err error) {
 }
 
 // signal sends one to a process; one that has just ended does not mind.
-func (f *fleet) signal(i int, s syscall.Signal) {
+func (f *chaosFleet) signal(i int, s syscall.Signal) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if f.live[i] != nil {
@@ -108,7 +108,7 @@ func (f *fleet) signal(i int, s syscall.Signal) {
 
 // harass ends processes, by kill -9 or in order, and makes them sleep, for less
 // or more than a lease, until ctx ends.
-func (f *fleet) harass(ctx context.Context, d *diary) {
+func (f *chaosFleet) harass(ctx context.Context, d *diary) {
 	var sleeping sync.WaitGroup
 	defer sleeping.Wait()
 	for pause(ctx, f.dice.between(200*time.Millisecond, 1800*time.Millisecond)) == nil {
@@ -137,7 +137,7 @@ func (f *fleet) harass(ctx context.Context, d *diary) {
 
 // replace kills all processes and starts ones that nothing happens to: they know
 // only what is written down.
-func (f *fleet) replace() {
+func (f *chaosFleet) replace() {
 	f.mu.Lock()
 	f.spec.Kill, f.spec.Stop = 0, 0
 	f.mu.Unlock()
@@ -147,7 +147,7 @@ func (f *fleet) replace() {
 }
 
 // end kills all processes and waits for them.
-func (f *fleet) end() {
+func (f *chaosFleet) end() {
 	f.mu.Lock()
 	f.over = true
 	f.mu.Unlock()
@@ -158,7 +158,7 @@ func (f *fleet) end() {
 }
 
 // logged are the lines of the processes' logs that hold all of the words.
-func (f *fleet) logged(words ...string) []string {
+func (f *chaosFleet) logged(words ...string) []string {
 	raw, err := os.ReadFile(f.log)
 	if err != nil {
 		f.t.Errorf("fleet log: %v", err)

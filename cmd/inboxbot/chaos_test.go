@@ -130,8 +130,8 @@ func TestChaosNaive(t *testing.T) {
 type round struct {
 	tally
 	plan  plan
-	world *world
-	fleet *fleet
+	world *chaosWorld
+	fleet *chaosFleet
 	diary *diary
 
 	kills, naps, restarts, wipes, fails int
@@ -177,7 +177,7 @@ func (s totals) String() string {
 
 // chaosRound is one round: chaos, then peace, then the count.
 func chaosRound(t *testing.T, p plan) *round {
-	w, d := newWorld(t, p.seed, p.threads), &diary{}
+	w, d := newChaosWorld(t, p.seed, p.threads), &diary{}
 	store := startRedisPair(t)
 	team := w.api.Team().ID
 	foundStore(t, store.url(), team)

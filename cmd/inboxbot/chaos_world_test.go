@@ -16,10 +16,10 @@ import (
 	"inboxbot/inboxapi/inboxapitest"
 )
 
-// world is the simulated API behind a real socket, and the people around it:
+// chaosWorld is the simulated API behind a real socket, and the people around it:
 // prospects who write, teammates who answer now and then, and a teammate who
 // takes care of what is handed over.
-type world struct {
+type chaosWorld struct {
 	api     *inboxapitest.Server
 	base    string // URL of the API
 	dice    *dice
@@ -33,9 +33,9 @@ type world struct {
 	teammate int // messages of people on our side
 }
 
-func newWorld(t *testing.T, seed uint64, threads int) *world {
+func newChaosWorld(t *testing.T, seed uint64, threads int) *chaosWorld {
 	t.Helper()
-	w := &world{
+	w := &chaosWorld{
 		api:    inboxapitest.New(inboxapitest.Options{Seed: seed, Limits: inboxapitest.Limits{Minute: -1, Hour: -1, Day: -1}}),
 		dice:   newDice(seed),
 		handed: map[string]int{},
@@ -62,7 +62,7 @@ func newWorld(t *testing.T, seed uint64, threads int) *world {
 }
 
 // serve is the API. Now and then somebody writes just while our message arrives.
-func (w *world) serve(rw http.ResponseWriter, r *http.Request) {
+func (w *chaosWorld) serve(rw http.ResponseWriter, r *http.Request) {
 	parts := strings.Split(r.URL.Path, "/") // "", api, v1, threads, ID, messages
 	if r.Method == http.MethodPost && len(parts) == 6 && parts[5] == "messages" && w.dice.float() < 0.06 {
 		w.ask(parts[4])
@@ -72,7 +72,7 @@ func (w *world) serve(rw http.ResponseWriter, r *http.Request) {
 
 // misbehave breaks four sends in ten, in seven ways, and some of what is read
 // and tagged.
-func (w *world) misbehave() {
+func (w *chaosWorld) misbehave() {
 	const post = "threads.thread.messages.create"
 	sends := []inboxapitest.Fault{
 		{Kind: inboxapitest.FailBefore}, {Kind: inboxapitest.FailAfter},
@@ -121,7 +121,7 @@ var chaosWords = strings.Fields(`anchor bridge candle dragon ember forest garden
 	feather guitar hammer iron jacket kitten lemon marble napkin ocean pencil rabbit silver tunnel violet walnut`)
 
 // ask is a prospect writing something that names itself.
-func (w *world) ask(thread string) {
+func (w *chaosWorld) ask(thread string) {
 	w.mu.Lock()
 	if w.quiet {
 		w.mu.Unlock()
@@ -145,7 +145,7 @@ func (w *world) ask(thread string) {
 
 // live has people write until ctx ends, rate messages a second on average, and
 // teammates do their part.
-func (w *world) live(ctx context.Context, rate float64) {
+func (w *chaosWorld) live(ctx context.Context, rate float64) {
 	var people sync.WaitGroup
 	defer people.Wait()
 	people.Go(func() { w.helpOut(ctx) })
@@ -176,15 +176,15 @@ func (w *world) live(ctx context.Context, rate float64) {
 }
 
 // hush makes everybody stop writing, for good.
-func (w *world) hush() {
+func (w *chaosWorld) hush() {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.quiet = true
 }
 
-func (w *world) anyThread() string { return w.threads[w.dice.n(len(w.threads))] }
+func (w *chaosWorld) anyThread() string { return w.threads[w.dice.n(len(w.threads))] }
 
-func (w *world) recentThread() string {
+func (w *chaosWorld) recentThread() string {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if len(w.recent) == 0 {
@@ -194,13 +194,13 @@ func (w *world) recentThread() string {
 }
 
 // helpOut is teammates answering by themselves now and then, in Inbox or in X.
-func (w *world) helpOut(ctx context.Context) {
+func (w *chaosWorld) helpOut(ctx context.Context) {
 	for pause(ctx, w.dice.between(0, 3*time.Second)) == nil {
 		w.writeAs(w.recentThread(), inboxapitest.Hand(w.dice.n(2)))
 	}
 }
 
-func (w *world) writeAs(thread string, by inboxapitest.Hand) {
+func (w *chaosWorld) writeAs(thread string, by inboxapitest.Hand) {
 	w.mu.Lock()
 	w.teammate++
 	text := fmt.Sprintf("a teammate, for the %dth time", w.teammate)
@@ -210,7 +210,7 @@ func (w *world) writeAs(thread string, by inboxapitest.Hand) {
 
 // takeCare is a teammate answering what was handed over, a few seconds later,
 // and giving it back to the bot.
-func (w *world) takeCare(ctx context.Context) {
+func (w *chaosWorld) takeCare(ctx context.Context) {
 	since := map[string]time.Time{}
 	for pause(ctx, 300*time.Millisecond) == nil {
 		for _, thread := range w.threads {
@@ -231,10 +231,10 @@ func (w *world) takeCare(ctx context.Context) {
 	}
 }
 
-func (w *world) isHanded(thread string) bool { return len(w.api.TagNames(thread)) > 0 }
+func (w *chaosWorld) isHanded(thread string) bool { return len(w.api.TagNames(thread)) > 0 }
 
 // countHanded counts what the notes of a thread say was handed over, by reason.
-func (w *world) countHanded(thread string) {
+func (w *chaosWorld) countHanded(thread string) {
 	notes := w.api.Prospect(thread).Context.Notes
 	if notes == nil {
 		return
@@ -250,7 +250,7 @@ func (w *world) countHanded(thread string) {
 
 // handedOver is how many threads were handed over, and how many of them because
 // a send stayed in doubt.
-func (w *world) handedOver() (all, inDoubt int) {
+func (w *chaosWorld) handedOver() (all, inDoubt int) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	for reason, n := range w.handed {
