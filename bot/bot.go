@@ -76,6 +76,12 @@ type Deps struct {
 	// The rest is for several processes on one store; nil means alone.
 	Leader Leader
 	Switch Switch
+	// Reserve takes the request that a send will need out of the team's quota,
+	// before the look: so that the look is not too old by the time the send is
+	// admitted. It blocks until there is one, or ctx ends, and reports whether
+	// requests are short. What was reserved and not used serves the next. nil:
+	// sends are not held back.
+	Reserve func(ctx context.Context) (short bool, err error)
 
 	// Handled is told of every handled thread, after its log line. nil: nobody.
 	Handled func(Handled)
@@ -147,6 +153,7 @@ type Bot struct {
 	said  *said
 	state status
 	began time.Time // on the API's clock
+	slots chan struct{}
 
 	background sync.WaitGroup // typing signals and the like
 }
@@ -176,6 +183,7 @@ func New(d Deps, cfg Config) (*Bot, error) {
 		model: &modelHealth{},
 		said:  newSaid(),
 		began: d.Now(),
+		slots: make(chan struct{}, cfg.Concurrency),
 	}
 	d.Metrics.watch(b)
 	return b, nil
@@ -188,16 +196,15 @@ func (b *Bot) Run(ctx context.Context) error {
 	var workers sync.WaitGroup
 	defer b.background.Wait()
 	defer workers.Wait()
-	slots := make(chan struct{}, b.cfg.Concurrency)
 	polls := b.newRhythm()
 	for {
 		b.lookAround(ctx, polls)
-		b.start(ctx, slots, &workers)
+		b.start(ctx, &workers)
 		select {
 		case <-ctx.Done():
 			return nil
 		case <-b.work.woken():
-		case <-time.After(b.untilNext(polls, len(slots) < cap(slots))):
+		case <-time.After(b.untilNext(polls, len(b.slots) < cap(b.slots))):
 		}
 	}
 }
@@ -211,11 +218,10 @@ func (b *Bot) Once(ctx context.Context) error {
 		return fmt.Errorf("sweep: %w", err)
 	}
 	b.collectDue(ctx)
-	slots := make(chan struct{}, b.cfg.Concurrency)
 	var workers sync.WaitGroup
 	defer workers.Wait()
 	for {
-		b.start(ctx, slots, &workers)
+		b.start(ctx, &workers)
 		left := b.work.unsettled()
 		if left == 0 {
 			return errors.Join(b.work.failures()...)
@@ -230,15 +236,15 @@ func (b *Bot) Once(ctx context.Context) error {
 }
 
 // start gives due candidates to free workers, the longest waiting first.
-func (b *Bot) start(ctx context.Context, slots chan struct{}, workers *sync.WaitGroup) {
-	for ctx.Err() == nil && len(slots) < cap(slots) && !b.state.isRefused() {
+func (b *Bot) start(ctx context.Context, workers *sync.WaitGroup) {
+	for ctx.Err() == nil && len(b.slots) < cap(b.slots) && !b.state.isRefused() {
 		c := b.work.next(time.Now())
 		if c == nil {
 			return
 		}
-		slots <- struct{}{}
+		b.slots <- struct{}{}
 		workers.Go(func() {
-			defer func() { <-slots; b.work.wake() }()
+			defer func() { <-b.slots; b.work.wake() }()
 			b.work.done(c, b.handle(ctx, c))
 		})
 	}

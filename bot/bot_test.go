@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -456,10 +457,10 @@ func TestStopsWhenTheTokenIsRefused(t *testing.T) {
 }
 
 // paused is a switch that a test turns.
-type paused struct{ on bool }
+type paused struct{ on atomic.Bool }
 
 func (p *paused) Paused(context.Context) (string, time.Time, bool, error) {
-	return "stock-taking", time.Unix(0, 0), p.on, nil
+	return "stock-taking", time.Unix(0, 0), p.on.Load(), nil
 }
 
 func TestPauseStopsSendingAtOnceAndLosesNobody(t *testing.T) {
@@ -473,13 +474,13 @@ func TestPauseStopsSendingAtOnceAndLosesNobody(t *testing.T) {
 		done := make(chan error)
 		go func() { done <- b.Run(ctx) }()
 		time.Sleep(10 * time.Second)
-		sw.on = true // while the model thinks
+		sw.on.Store(true) // while the model thinks
 		time.Sleep(time.Hour)
 		w.said(th.ID)
 		if err := b.Ready(); err == nil || !strings.Contains(err.Error(), "stock-taking") {
 			t.Errorf("readiness says %v, want the reason of the pause", err)
 		}
-		sw.on = false
+		sw.on.Store(false)
 		time.Sleep(5 * time.Minute)
 		w.said(th.ID, "ok")
 		cancel()

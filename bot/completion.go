@@ -151,6 +151,7 @@ func (h *handling) modelDown(ctx context.Context, err error) result {
 type modelHealth struct {
 	mu    sync.Mutex
 	since time.Time
+	tries int       // in a row that failed
 	asked time.Time // when a thread was last let through to find out
 	err   error
 }
@@ -158,13 +159,17 @@ type modelHealth struct {
 // modelProbe is how often one thread finds out whether the model is back.
 const modelProbe = 5 * time.Second
 
+// modelTries is how many failures in a row mean that the model is away: one
+// alone keeps no other thread waiting.
+const modelTries = 3
+
 // mayAsk reports whether a thread may go on to the model. While the model is away
 // one at a time finds out whether it is back; past the operator's patience all go
 // on, to people.
 func (m *modelHealth) mayAsk(now time.Time, patience time.Duration) bool {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	if m.since.IsZero() || now.Sub(m.since) > patience {
+	if m.tries < modelTries || now.Sub(m.since) > patience {
 		return true
 	}
 	if now.Sub(m.asked) < modelProbe {
@@ -174,15 +179,25 @@ func (m *modelHealth) mayAsk(now time.Time, patience time.Duration) bool {
 	return true
 }
 
+// notAsked gives back what mayAsk allowed: a thread that came to its outcome
+// without the model has found out nothing.
+func (m *modelHealth) notAsked() {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.asked = time.Time{}
+}
+
 func (m *modelHealth) heard(err error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	switch {
 	case errors.Is(err, context.Canceled):
 	case !errors.Is(err, ErrModelUnavailable):
-		m.since, m.err = time.Time{}, nil
+		m.since, m.tries, m.err = time.Time{}, 0, nil
 	case m.since.IsZero():
-		m.since, m.err = time.Now(), err
+		m.since, m.tries, m.err = time.Now(), 1, err
+	default:
+		m.tries++
 	}
 }
 

@@ -84,6 +84,8 @@ type Conversation struct {
 	More  bool   // the thread has older messages than Turns holds
 
 	Record Record // what the ledger knows of this thread
+
+	readAt time.Time // this process's clock when its messages were read
 }
 
 // Last returns the newest inbound turn.
@@ -254,7 +256,7 @@ func (c *Conversation) addUnread(dir *directory, id string) {
 
 func (b *Bot) withMessages(c *Conversation, page *inboxapi.MessagePage) {
 	c.Now = b.Now()
-	c.Read = true
+	c.Read, c.readAt = true, page.Asked
 	c.Turns = b.dir.turnsOf(page.Messages, &c.Thread, &c.Record)
 	c.More = page.Next != nil || page.IsSyncing
 	b.noticeForeign(c)

@@ -51,11 +51,15 @@ func (h *handling) reply(ctx context.Context, o Outcome) result {
 		h.verdict.Guard, h.verdict.Outcome = later.guard, later.Outcome
 		return h.wait(ctx, later.again)
 	}
+	short, err := b.reserve(ctx)
+	if err != nil {
+		return h.unsendable(ctx, fmt.Errorf("reserve: %w", err))
+	}
 	lookCtx, cancel := context.WithTimeout(ctx, b.cfg.lookTime()+gatherTime)
 	defer cancel()
-	looked, err := b.lookAgain(lookCtx, h.c, h.conv)
+	looked, err := b.lookAgain(lookCtx, h.c, h.conv, short)
 	for try := 0; err == nil && time.Since(looked.at) > lookAge && try < 3; try++ { // it took too long to come here
-		looked, err = b.lookAgain(lookCtx, h.c, h.conv)
+		looked, err = b.lookAgain(lookCtx, h.c, h.conv, false)
 	}
 	switch {
 	case errors.Is(err, errOvertaken):
@@ -82,6 +86,15 @@ func (h *handling) reply(ctx context.Context, o Outcome) result {
 	}
 	sent, err := h.send(ctx, o.Text, looked.at.Add(lookAge))
 	return h.settle(ctx, intent, sent, err)
+}
+
+// reserve takes the send's request out of the quota, and reports whether requests
+// are short.
+func (b *Bot) reserve(ctx context.Context) (short bool, err error) {
+	if b.Reserve == nil {
+		return false, nil
+	}
+	return b.Reserve(ctx)
 }
 
 // overtaken throws the draft away: what it answered is not what stands there.
@@ -229,8 +242,11 @@ func (h *handling) finishHandoff(ctx context.Context) result {
 	if !h.advance(ctx, r, 0) {
 		return h.bot.failed(ctx, h.c, "redis", errNotMoved)
 	}
-	if h.verdict.Guard == "" { // taken over from a worker that died
+	if h.conv == nil { // begun by another try, or by a worker that died
 		h.verdict = Verdict{Guard: r.Guard, Outcome: Outcome{Action: Handoff, Reason: r.Reason}}
+		if row, _ := b.work.row(h.c); row != nil {
+			h.conv, _ = b.fromRow(ctx, row, r) // only to be told of
+		}
 	}
 	h.report(ctx)
 	return result{}
@@ -260,6 +276,7 @@ func (h *handling) tellTeam(ctx context.Context, r Record) error {
 		if err != nil {
 			return err
 		}
+		b.work.learn(h.c, fresh)
 		row = fresh
 	}
 	if err := h.tag(ctx, row, r); err != nil {

@@ -39,11 +39,13 @@ func (b *Bot) handle(ctx context.Context, c *candidate) result {
 	if r, ok := h.judgeRow(work); ok {
 		return r
 	}
-	if !b.model.mayAsk(time.Now(), b.cfg.ModelPatience) {
-		return result{again: modelProbe}
-	}
 	if o, stop := h.mayReply(ctx); stop { // nor read what it could not answer
 		return result{again: o.again, parked: true}
+	}
+	// A second look after a send asks the model nothing, unless it finds somebody.
+	asks := lease.Record.State != StateSent
+	if asks && !b.model.mayAsk(time.Now(), b.cfg.ModelPatience) {
+		return result{again: modelProbe}
 	}
 	switch err := h.converse(work); {
 	case errors.Is(err, inboxapi.ErrNotFound):
@@ -60,6 +62,9 @@ func (b *Bot) handle(ctx context.Context, c *candidate) result {
 		return result{}
 	}
 	h.verdict = b.judge(&gen, h.conv)
+	if asks && h.verdict.Outcome.Action != Reply {
+		b.model.notAsked()
+	}
 	switch o := h.verdict.Outcome; o.Action {
 	case Skip:
 		return h.skip(ctx, o)

@@ -22,8 +22,9 @@ const (
 	// lookSlack is what lies between a look and its send at most, for the look to
 	// serve another send.
 	lookSlack = 300 * time.Millisecond
-	// gatherTime is how long a draft waits at most for others to be looked at with.
-	gatherTime = 2 * time.Second
+	// gatherTime is how long a draft waits at most for others to be looked at with,
+	// when requests are short. With requests to spare it does not wait at all.
+	gatherTime = 8 * time.Second
 	// listLookFrom is from how many candidates of one page on that page is read
 	// again instead of each thread's messages.
 	listLookFrom = 3
@@ -44,32 +45,45 @@ type look struct {
 // respect the verdict stood on, or returns errOvertaken. One list page is the
 // look for all its threads; a thread that it shows otherwise, or not at all, is
 // looked at itself.
-func (b *Bot) lookAgain(ctx context.Context, c *candidate, conv *Conversation) (look, error) {
+func (b *Bot) lookAgain(ctx context.Context, c *candidate, conv *Conversation, short bool) (look, error) {
 	ref := b.work.page(c)
-	shared := b.pages.trusted() && b.work.ofPage(ref) >= listLookFrom
-	if shared {
+	if !b.pages.trusted() || b.work.ofPage(ref) < listLookFrom {
+		return b.lookAtMessages(ctx, c, conv)
+	}
+	if short {
 		b.gather(ctx, c, ref)
 	}
-	l := look{at: time.Now(), api: b.Now()}
-	if shared {
-		page, readAt, err := b.pages.fresh(ctx, b.Inbox, ref.lookRef(), lookAge-lookSlack)
-		if err == nil {
-			if row := rowOf(page, c.thread); row != nil && sameNewest(row, conv) {
-				if !sameContext(row, &conv.Thread) {
-					return look{}, errOvertaken
-				}
-				newest, _ := conv.newest()
-				return look{at: readAt, api: l.api.Add(readAt.Sub(l.at)), base: newest.ID}, nil
-			}
+	for _, age := range []time.Duration{lookAge - lookSlack, time.Since(conv.readAt)} {
+		page, readAt, err := b.pages.fresh(ctx, b.Inbox, ref.lookRef(), age)
+		if err != nil {
+			break
 		}
+		row := rowOf(page, c.thread)
+		switch {
+		case row == nil && readAt.Before(conv.readAt):
+			continue // the page is older than what it should confirm
+		case row == nil || !sameNewest(row, conv):
+			return b.lookAtMessages(ctx, c, conv)
+		case !sameContext(row, &conv.Thread):
+			return look{}, errOvertaken
+		}
+		newest, _ := conv.newest()
+		return look{at: readAt, api: b.Now().Add(-time.Since(readAt)), base: newest.ID}, nil
 	}
-	return b.lookAtMessages(ctx, c, conv, l)
+	return b.lookAtMessages(ctx, c, conv)
 }
 
 // gather waits a moment for others of c's page to come to their look, so that
 // one request serves them all.
 func (b *Bot) gather(ctx context.Context, c *candidate, ref pageRef) {
 	together := b.pages.join(ref)
+	// A draft that waits is no work: its place goes to another thread meanwhile,
+	// for up to as many again as work at once.
+	if b.work.gathered(ref) <= b.cfg.Concurrency {
+		<-b.slots
+		b.work.wake()
+		defer func() { b.slots <- struct{}{} }()
+	}
 	for until := time.Now().Add(gatherTime); time.Now().Before(until) && b.work.othersThinking(c); {
 		select {
 		case <-ctx.Done():
@@ -82,7 +96,8 @@ func (b *Bot) gather(ctx context.Context, c *candidate, ref pageRef) {
 	b.pages.release(ref, together)
 }
 
-func (b *Bot) lookAtMessages(ctx context.Context, c *candidate, conv *Conversation, l look) (look, error) {
+func (b *Bot) lookAtMessages(ctx context.Context, c *candidate, conv *Conversation) (look, error) {
+	l := look{api: b.Now()}
 	row, readAt := b.work.row(c)
 	if row == nil || time.Since(readAt) > rowAge {
 		fresh, err := b.Inbox.GetThread(ctx, c.thread)

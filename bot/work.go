@@ -354,3 +354,16 @@ func (w *work) page(c *candidate) pageRef {
 	defer w.mu.Unlock()
 	return c.page
 }
+
+// gathered is how many candidates of a page have come to their look.
+func (w *work) gathered(ref pageRef) int {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	n := 0
+	for _, c := range w.all {
+		if c.busy && c.looking && c.page == ref {
+			n++
+		}
+	}
+	return n
+}

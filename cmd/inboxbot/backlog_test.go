@@ -135,10 +135,11 @@ func (f *replicas) start(cfg bot.Config) (stop func()) {
 	f.t.Helper()
 	f.starts++
 	budget := newLimiter()
-	budget.budget.Store(f.store.Budget(redisstore.Quota{}))
+	budget.budget.Store(f.store.Budget(teamQuota))
 	o := inboxapi.Options{BaseURL: inboxapitest.BaseURL, Token: "t", Dial: f.sim.Dial}
 	if f.limited {
-		o.Limiter, o.Observe = budget, budget.observe
+		o.Limiter = budget
+		o.Observe = func(seen inboxapi.Observation) { budget.observe(f.t.Context(), seen) }
 	}
 	client, err := inboxapi.New(o)
 	if err != nil {
@@ -146,7 +147,7 @@ func (f *replicas) start(cfg bot.Config) (stop func()) {
 	}
 	b, err := bot.New(bot.Deps{
 		Inbox: client, Claims: f.store, Ledger: f.store, Team: f.sim.Team(), Model: f.model, Now: client.Now,
-		Generation: func() bot.Generation { return f.gen },
+		Generation: func() bot.Generation { return f.gen }, Reserve: budget.Reserve,
 	}, cfg)
 	if err != nil {
 		f.t.Fatal(err)

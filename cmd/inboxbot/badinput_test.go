@@ -56,7 +56,7 @@ type badInput struct {
 	check func(t testing.TB, s *stage, thr string) // at the end
 	while what                                     // what becomes of it while it lasts
 	log   string                                   // what the log must say meanwhile, a pattern; "": nothing above info
-	after what                                     // what has become of it six minutes after it ended
+	after what                                     // what has become of it two minutes after it ended
 }
 
 const (
@@ -216,6 +216,7 @@ var badInputs = []badInput{
 }
 
 func TestBadInputIsAnErrorOrAHandoffNeverAWrongReply(t *testing.T) {
+	t.Parallel()
 	for _, row := range badInputs {
 		t.Run(row.name, func(t *testing.T) {
 			t.Parallel()
@@ -247,7 +248,7 @@ func (row badInput) play(s *stage, broken *atomic.Bool) {
 	s.checkLog(row.log)
 	broken.Store(false)
 	end()
-	s.during(6 * time.Minute)
+	s.during(2 * time.Minute)
 	if got := s.became(thread); got != row.after {
 		s.t.Errorf("once it has ended: %s, want %s; %s", or(got, "something odd"), row.after, s.story(thread))
 	}
@@ -293,6 +294,7 @@ func (s *stage) checkLog(pattern string) {
 // What a model may answer that is no usable decision, twice in a row: a person
 // gets the thread, and nothing of it reaches the prospect.
 func TestBadAnswersOfTheModelGoToAPerson(t *testing.T) {
+	t.Parallel()
 	for name, answer := range map[string]string{
 		"nothing":                    "",
 		"small talk":                 "Sure! We ship to Austria.",

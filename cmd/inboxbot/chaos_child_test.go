@@ -258,7 +258,9 @@ func (l perilousLedger) Advance(ctx context.Context, lease bot.Lease, next bot.R
 }
 
 func (l perilousLedger) Postpone(ctx context.Context, thread string, d time.Duration) error {
-	return l.Ledger.Postpone(ctx, thread, min(d, chaosImpatience))
+	// At random, or the process that holds the thread for longer would always be
+	// the first to find it due.
+	return l.Ledger.Postpone(ctx, thread, min(d, l.p.dice.between(chaosImpatience/4, chaosImpatience)))
 }
 
 // hastyLeader does not leave the fleet without a poller for as long as the bot's

@@ -22,8 +22,8 @@ type tally struct {
 	// hidden is lost but for a message of ours standing after it that answers an
 	// older one: whoever reads lists alone takes it for answered.
 	hidden []finding
-	// forgotten is hidden after Redis lost what it knew: then nobody can tell
-	// whom a message of ours answers. See the package's file of residual risks.
+	// forgotten is hidden when Redis lost what it knew before the second look:
+	// then nobody can tell whom a message of ours answers.
 	forgotten []finding
 	odd       []string // what the harness itself cannot explain
 }
@@ -131,10 +131,14 @@ func cover(all []spoken, i int, place map[string]int) (hiddenBy *spoken, covered
 	return hiddenBy, all[i].skip && hiddenBy == nil && i == len(all)-1
 }
 
+// chaosHoldUp is the longest that a second look, and the answer it leads to, may
+// be held up by a quarantine and by the model being away.
+const chaosHoldUp = 40 * time.Second
+
 // justAround reports whether Redis lost its memory between the begin of a send
-// and the second look at its thread, which the loss took with it.
+// and the end of what follows a second look at its thread.
 func justAround(loss, visible time.Time) bool {
-	return loss.After(visible.Add(-chaosSend-chaosLate-time.Second)) && loss.Before(visible.Add(chaosQuarantine))
+	return loss.After(visible.Add(-chaosSend-chaosLate-time.Second)) && loss.Before(visible.Add(chaosHoldUp))
 }
 
 // story is everything known of a thread, in order: its messages, what the API

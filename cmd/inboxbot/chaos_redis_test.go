@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"fmt"
 	"io"
 	"net"
 	"os/exec"
@@ -25,8 +24,8 @@ type redisPair struct {
 
 func startRedisPair(t *testing.T) *redisPair {
 	t.Helper()
-	master := startRedis(t, freePort(t), "")
-	replica := startRedis(t, freePort(t), master.port)
+	master := startRedis(t.Context(), t, freePort(t), "")
+	replica := startRedis(t.Context(), t, freePort(t), master.port)
 	return &redisPair{t: t, door: openDoor(t, master.addr()), master: master, replica: replica}
 }
 
@@ -35,35 +34,31 @@ func (p *redisPair) url() string {
 }
 
 // wipe kills the master and, after a while, starts it again empty.
-func (p *redisPair) wipe(away time.Duration) {
+func (p *redisPair) wipe(ctx context.Context, away time.Duration) {
 	p.master.kill()
 	time.Sleep(away)
-	p.master = startRedis(p.t, p.master.port, "")
+	p.master = startRedis(ctx, p.t, p.master.port, "")
 }
 
 // failOver makes the replica the master, after it has been cut off for lag: what
 // the old master took in meanwhile is lost. It does nothing and says so when
 // the replica has not caught up with the failover before.
-func (p *redisPair) failOver(lag time.Duration) bool {
-	if !p.replica.inSync() {
+func (p *redisPair) failOver(ctx context.Context, lag time.Duration) bool {
+	if !p.replica.inSync(ctx) {
 		return false
 	}
-	p.replica.do("REPLICAOF", "NO", "ONE")
+	p.replica.do(ctx, "REPLICAOF", "NO", "ONE")
 	time.Sleep(lag)
 	p.master.kill()
 	p.master, p.replica = p.replica, p.master
 	p.door.leadTo(p.master.addr())
-	p.replica = startRedis(p.t, p.replica.port, p.master.port)
+	p.replica = startRedis(ctx, p.t, p.replica.port, p.master.port)
 	return true
 }
 
-// open is how many threads the ledger holds open, or -1 when Redis is away.
-func (p *redisPair) open(team string) int {
-	n, err := p.master.rdb.ZCard(context.Background(), "inboxbot:{"+team+"}:open").Result()
-	if err != nil {
-		return -1
-	}
-	return int(n)
+// open names the threads that the ledger holds open. It fails while Redis is away.
+func (p *redisPair) open(team string) ([]string, error) {
+	return p.master.rdb.ZRange(p.t.Context(), "inboxbot:{"+team+"}:open", 0, -1).Result()
 }
 
 // redisServer is a redis-server of the test's own, with nothing on disk.
@@ -76,7 +71,7 @@ type redisServer struct {
 
 // startRedis starts a server, a replica of the one at masterPort unless that is
 // "", and waits until it answers.
-func startRedis(t *testing.T, port, masterPort string) *redisServer {
+func startRedis(ctx context.Context, t *testing.T, port, masterPort string) *redisServer {
 	args := []string{
 		"--port", port, "--bind", "127.0.0.1", "--save", "", "--appendonly", "no", "--dir", t.TempDir(),
 		"--repl-diskless-sync-delay", "0", "--maxmemory-policy", "noeviction",
@@ -86,13 +81,13 @@ func startRedis(t *testing.T, port, masterPort string) *redisServer {
 	}
 	s := &redisServer{t: t, port: port, cmd: exec.Command("redis-server", args...)}
 	s.cmd.Stdout, s.cmd.Stderr = io.Discard, io.Discard
+	s.rdb = redis.NewClient(&redis.Options{Addr: s.addr(), MaxRetries: -1, DialerRetries: 1, DialTimeout: time.Second})
 	if err := s.cmd.Start(); err != nil {
 		t.Errorf("redis-server: %v", err)
 		return s
 	}
-	s.rdb = redis.NewClient(&redis.Options{Addr: s.addr(), MaxRetries: -1, DialerRetries: 1, DialTimeout: time.Second})
 	t.Cleanup(s.kill)
-	for began := time.Now(); s.rdb.Ping(context.Background()).Err() != nil; time.Sleep(10 * time.Millisecond) {
+	for began := time.Now(); s.rdb.Ping(ctx).Err() != nil; time.Sleep(10 * time.Millisecond) {
 		if time.Since(began) > 10*time.Second {
 			t.Errorf("redis-server at port %s does not answer", port)
 			return s
@@ -110,14 +105,14 @@ func (s *redisServer) kill() {
 	_ = s.rdb.Close()
 }
 
-func (s *redisServer) do(args ...any) {
-	if err := s.rdb.Do(context.Background(), args...).Err(); err != nil {
+func (s *redisServer) do(ctx context.Context, args ...any) {
+	if err := s.rdb.Do(ctx, args...).Err(); err != nil {
 		s.t.Errorf("redis %v: %v", args, err)
 	}
 }
 
-func (s *redisServer) inSync() bool {
-	info, err := s.rdb.Info(context.Background(), "replication").Result()
+func (s *redisServer) inSync(ctx context.Context) bool {
+	info, err := s.rdb.Info(ctx, "replication").Result()
 	return err == nil && strings.Contains(info, "master_link_status:up") && strings.Contains(info, "master_sync_in_progress:0")
 }
 
@@ -200,6 +195,6 @@ func (d *door) pass(outside net.Conn) {
 func needRedis(t *testing.T) {
 	t.Helper()
 	if _, err := exec.LookPath("redis-server"); err != nil {
-		t.Skip(fmt.Sprintf("needs redis-server: %v", err))
+		t.Skipf("needs redis-server: %v", err)
 	}
 }

@@ -206,8 +206,15 @@ func chaosRound(t *testing.T, p plan) *round {
 	r.settled = time.Since(began)
 	f.end()
 	r.total()
-	if open := store.open(team); !p.naive && open != 0 {
-		r.odd = append(r.odd, fmt.Sprintf("%d threads are still open after %s of peace", open, r.settled))
+	if p.naive {
+		return r
+	}
+	open, err := store.open(team)
+	if err != nil {
+		r.odd = append(r.odd, err.Error())
+	}
+	for _, thread := range open {
+		r.odd = append(r.odd, fmt.Sprintf("still open after %s of peace: %s", r.settled, w.story(finding{thread, "a thread"}, f, d)))
 	}
 	return r
 }
@@ -236,8 +243,11 @@ func (r *round) isSettled(store *redisPair, team string) bool {
 	if time.Since(last) < chaosSend+chaosLate {
 		return false
 	}
-	t := r.world.count(nil)
-	return len(t.lost) == 0 && (r.plan.naive || store.open(team) == 0)
+	if r.plan.naive {
+		return len(r.world.count(nil).lost) == 0
+	}
+	open, err := store.open(team)
+	return err == nil && len(open) == 0 && len(r.world.count(nil).lost) == 0
 }
 
 // total counts.
@@ -266,7 +276,7 @@ func (r *round) total() {
 
 // harassRedis takes Redis's memory away at the planned times.
 func harassRedis(ctx context.Context, p plan, store *redisPair, d *diary) {
-	began := time.Now()
+	began, lasting := time.Now(), context.WithoutCancel(ctx) // what is begun is finished
 	wipes, fails := p.wipes, p.fails
 	for len(wipes)+len(fails) > 0 {
 		wipe := len(fails) == 0 || len(wipes) > 0 && wipes[0] < fails[0]
@@ -280,13 +290,13 @@ func harassRedis(ctx context.Context, p plan, store *redisPair, d *diary) {
 		*next = (*next)[1:]
 		if lag := newDice(p.seed).between(300*time.Millisecond, 1500*time.Millisecond); !wipe {
 			d.note("cut off", "the replica, for %s", lag)
-			if store.failOver(lag) {
+			if store.failOver(lasting, lag) {
 				d.note("failover", "to what the replica knew %s ago", lag)
 				continue
 			}
 		}
 		d.note("wipe", "Redis is killed")
-		store.wipe(newDice(p.seed).between(100*time.Millisecond, 1500*time.Millisecond))
+		store.wipe(lasting, newDice(p.seed).between(100*time.Millisecond, 1500*time.Millisecond))
 		d.note("empty", "Redis is back, empty")
 	}
 }

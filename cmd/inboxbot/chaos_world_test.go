@@ -75,10 +75,14 @@ func (w *chaosWorld) serve(rw http.ResponseWriter, r *http.Request) {
 func (w *chaosWorld) misbehave() {
 	const post = "threads.thread.messages.create"
 	sends := []inboxapitest.Fault{
-		{Kind: inboxapitest.FailBefore}, {Kind: inboxapitest.FailAfter},
-		{Kind: inboxapitest.ResetBefore}, {Kind: inboxapitest.ResetAfter},
-		{Kind: inboxapitest.HangAfter}, {Kind: inboxapitest.RateLimit, Delay: time.Second},
-		{Kind: inboxapitest.LateCommit, Delay: chaosLate / 3}, {Kind: inboxapitest.LateCommitReset, Delay: chaosLate * 2 / 3},
+		{Kind: inboxapitest.FailBefore},
+		{Kind: inboxapitest.FailAfter},
+		{Kind: inboxapitest.ResetBefore},
+		{Kind: inboxapitest.ResetAfter},
+		{Kind: inboxapitest.HangAfter},
+		{Kind: inboxapitest.RateLimit, Delay: time.Second},
+		{Kind: inboxapitest.LateCommit, Delay: chaosLate / 3},
+		{Kind: inboxapitest.LateCommitReset, Delay: chaosLate * 2 / 3},
 		{Kind: inboxapitest.LateCommitHang, Delay: chaosLate},
 	}
 	// The first six get 2/35 each, the three forms of the seventh 2/105: 0.4 in all.
@@ -94,9 +98,12 @@ func (w *chaosWorld) misbehave() {
 	}
 	for _, op := range []string{"threads.list", "threads.thread.get", "threads.thread.messages.list", "prospects.get"} {
 		for _, f := range []inboxapitest.Fault{
-			{Kind: inboxapitest.FailBefore, Probability: 0.015}, {Kind: inboxapitest.ResetBefore, Probability: 0.01},
-			{Kind: inboxapitest.TruncatedJSON, Probability: 0.005}, {Kind: inboxapitest.HTMLBody, Probability: 0.005},
-			{Kind: inboxapitest.RateLimit, Probability: 0.005}, {Kind: inboxapitest.Slow, Probability: 0.05, Delay: 300 * time.Millisecond},
+			{Kind: inboxapitest.FailBefore, Probability: 0.015},
+			{Kind: inboxapitest.ResetBefore, Probability: 0.01},
+			{Kind: inboxapitest.TruncatedJSON, Probability: 0.005},
+			{Kind: inboxapitest.HTMLBody, Probability: 0.005},
+			{Kind: inboxapitest.RateLimit, Probability: 0.005},
+			{Kind: inboxapitest.Slow, Probability: 0.05, Delay: 300 * time.Millisecond},
 		} {
 			f.Operation = op
 			w.api.Inject(f)

@@ -37,7 +37,7 @@ func (c *demoCmd) Run(ctx context.Context, p *process) error {
 		return err
 	}
 	began := time.Now()
-	sim := inboxapitest.New(inboxapitest.Options{Seed: 1, Now: func() time.Time { return demoStart.Add(time.Since(began)) }})
+	sim := inboxapitest.New(inboxapitest.Options{Seed: 1, Limits: inboxapitest.Limits{Minute: -1, Hour: -1, Day: -1}, Now: func() time.Time { return demoStart.Add(time.Since(began)) }})
 	defer sim.Close()
 	shop := openShop(sim, demoStart)
 
@@ -45,7 +45,7 @@ func (c *demoCmd) Run(ctx context.Context, p *process) error {
 	if err != nil {
 		return err
 	}
-	w, err := wire(ctx, cfg, gen, p, wiring{dial: sim.Dial, fresh: true})
+	w, err := wire(ctx, cfg, gen, p, wiring{dial: sim.Dial, fresh: true, unpaced: true})
 	if err != nil {
 		return err
 	}

@@ -16,8 +16,10 @@ import (
 // share, by what each request is for. Until there is a budget, and while Redis
 // is away, it paces this process alone.
 type limiter struct {
-	budget atomic.Pointer[redisstore.Budget]
-	alone  *rate.Limiter
+	budget   atomic.Pointer[redisstore.Budget]
+	alone    *rate.Limiter
+	reserved atomic.Int64 // sends that have been paid for
+	waited   atomic.Int64 // when a request last had to wait, Unix ms
 }
 
 // errNoBudget refuses a send that would have to wait: what was looked at would
@@ -32,6 +34,12 @@ const (
 	sendWait   = 1500 * time.Millisecond
 )
 
+// teamQuota is what the bot spends of the team's 300 requests a minute at most. A
+// send is paid for up to some seconds before it leaves, and up to 16 of them do
+// so together, so a little less than all of it keeps every window of a minute
+// within the API's limit; a small burst leaves most of it to the steady rate.
+var teamQuota = redisstore.Quota{Minute: redisstore.Window{Quota: 290, Burst: 8}}
+
 func newLimiter() *limiter { return &limiter{alone: rate.NewLimiter(aloneRate, aloneBurst)} }
 
 // Wait implements inboxapi.Limiter.
@@ -41,6 +49,32 @@ func (l *limiter) Wait(ctx context.Context, op string) error {
 		return l.alone.Wait(ctx)
 	}
 	p := priority(op)
+	if p == redisstore.PriorityPost && l.reserved.Add(-1) >= 0 {
+		return nil
+	} else if p == redisstore.PriorityPost {
+		l.reserved.Add(1)
+	}
+	return l.take(ctx, budget, p)
+}
+
+// shortFor is how long after a request had to wait requests count as short.
+const shortFor = 15 * time.Second
+
+// Reserve pays for one send ahead of its look, and reports whether requests are
+// short.
+func (l *limiter) Reserve(ctx context.Context) (short bool, err error) {
+	budget := l.budget.Load()
+	if budget == nil {
+		return false, nil
+	}
+	if err := l.take(ctx, budget, redisstore.PriorityLook); err != nil {
+		return false, err
+	}
+	l.reserved.Add(1)
+	return time.Since(time.UnixMilli(l.waited.Load())) < shortFor, nil
+}
+
+func (l *limiter) take(ctx context.Context, budget *redisstore.Budget, p redisstore.Priority) error {
 	began := time.Now()
 	for {
 		wait, err := budget.Take(ctx, 1, p)
@@ -54,6 +88,7 @@ func (l *limiter) Wait(ctx context.Context, op string) error {
 		case p == redisstore.PriorityPost && time.Since(began)+wait > sendWait:
 			return errNoBudget
 		}
+		l.waited.Store(time.Now().UnixMilli())
 		if end, ok := ctx.Deadline(); ok && time.Until(end) < wait {
 			return errNoBudget
 		}
@@ -66,14 +101,14 @@ func (l *limiter) Wait(ctx context.Context, op string) error {
 }
 
 // observe tells the budget what an answer said of it.
-func (l *limiter) observe(o inboxapi.Observation) {
+func (l *limiter) observe(ctx context.Context, o inboxapi.Observation) {
 	budget := l.budget.Load()
 	if budget == nil {
 		return
 	}
 	// The answer must not wait for Redis longer than a moment; what could not be
 	// told is told by the next one.
-	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Second)
 	defer cancel()
 	if o.RetryAfter > 0 && o.Status == 429 {
 		_ = budget.Pause(ctx, o.RetryAfter)

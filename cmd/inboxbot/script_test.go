@@ -48,6 +48,7 @@ const (
 //
 // What the program prints in any script is searched for the secrets.
 func TestScripts(t *testing.T) {
+	t.Parallel()
 	testscript.RunT(noSecrets{T: t}, testscript.Params{
 		Dir: "testdata/script",
 		Setup: func(e *testscript.Env) error {

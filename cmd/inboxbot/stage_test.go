@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -101,17 +102,11 @@ func openStage(t testing.TB, o setting, ruleFile string) *stage {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s.parts, err = wire(t.Context(), cfg, gen, &process{stdout: io.Discard, stderr: s.log}, wiring{dial: s.sim.Dial, fresh: true})
+	s.parts, err = wire(t.Context(), cfg, gen, &process{stdout: io.Discard, stderr: s.log}, wiring{dial: s.sim.Dial, fresh: true, unpaced: o.unpaced})
 	if err != nil {
 		t.Fatal(err)
 	}
 	s.parts.model = s.model
-	if o.unpaced {
-		s.parts.client, err = inboxapi.New(inboxapi.Options{BaseURL: inboxapitest.BaseURL, Token: stageToken, Dial: s.sim.Dial})
-		if err != nil {
-			t.Fatal(err)
-		}
-	}
 	s.sim.ResetCounts()
 	return s
 }
@@ -217,12 +212,7 @@ func (s *stage) story(thread string) string {
 
 // handedOver reports whether a person finds the thread by its tag.
 func (s *stage) handedOver(thread string) bool {
-	for _, tag := range s.sim.TagNames(thread) {
-		if tag == s.parts.cfg.HandoffTag {
-			return true
-		}
-	}
-	return false
+	return slices.Contains(s.sim.TagNames(thread), s.parts.cfg.HandoffTag)
 }
 
 // requests sums what the API counted.

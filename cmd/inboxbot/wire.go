@@ -100,12 +100,15 @@ type parts struct {
 	live   *generations
 	model  bot.Model
 	close  func()
+
+	reserve func(context.Context) (bool, error) // pays for a send; nil: nothing is to be paid
 }
 
 // wiring is what differs between commands.
 type wiring struct {
-	fresh bool     // the store has never served this team
-	dial  dialFunc // to the Inbox API, nil: the network
+	fresh   bool     // the store has never served this team
+	dial    dialFunc // to the Inbox API, nil: the network
+	unpaced bool     // the API has no limits to stay within
 }
 
 type dialFunc = func(ctx context.Context, network, addr string) (net.Conn, error)
@@ -119,14 +122,15 @@ func wire(ctx context.Context, cfg Config, gen loaded, p *process, o wiring) (*p
 	var err error
 	w.live = newGenerations(cfg, gen, w.log)
 	w.reg.MustRegister(w.live)
-	counted := newAPIMetrics(w.reg)
-	budget := newLimiter()
-	w.client, err = inboxapi.New(inboxapi.Options{
-		BaseURL: cfg.InboxBaseURL, Token: cfg.InboxToken.Reveal(), UserAgent: "inboxbot/" + version, Dial: o.dial,
-		Limiter: budget,
-		Observe: func(o inboxapi.Observation) { counted.observe(o); budget.observe(o) },
-	})
-	if err != nil {
+	counted, budget := newAPIMetrics(w.reg), newLimiter()
+	api := inboxapi.Options{
+		BaseURL: cfg.InboxBaseURL, Token: cfg.InboxToken.Reveal(), UserAgent: "inboxbot/" + version, Dial: o.dial, Observe: counted.observe,
+	}
+	if !o.unpaced {
+		w.reserve, api.Limiter = budget.Reserve, budget
+		api.Observe = func(seen inboxapi.Observation) { counted.observe(seen); budget.observe(ctx, seen) }
+	}
+	if w.client, err = inboxapi.New(api); err != nil {
 		return nil, fmt.Errorf("inbox: %w", err)
 	}
 	if w.team, err = teamOf(ctx, w.client, w.log); err != nil {
@@ -135,7 +139,7 @@ func wire(ctx context.Context, cfg Config, gen loaded, p *process, o wiring) (*p
 	if err := w.openStore(ctx, o.fresh); err != nil {
 		return nil, err
 	}
-	budget.budget.Store(w.store.Budget(redisstore.Quota{}))
+	budget.budget.Store(w.store.Budget(teamQuota))
 	if cfg.OpenAIModel != "" {
 		w.model, err = openaichat.New(openaichat.Options{
 			BaseURL: cfg.OpenAIBaseURL, APIKey: cfg.OpenAIKey.Reveal(), Model: cfg.OpenAIModel,
@@ -201,7 +205,7 @@ func (w *parts) newBot(handled func(bot.Handled)) (*bot.Bot, error) {
 		Inbox: w.client, Claims: w.store, Ledger: w.store, Model: w.model,
 		Generation: w.live.current,
 		Team:       w.team, Logger: w.log, Metrics: bot.NewMetrics(w.reg),
-		Leader: w.store, Switch: pauseSwitch{w.store},
+		Leader: w.store, Switch: pauseSwitch{w.store}, Reserve: w.reserve,
 		Handled: handled, Now: w.client.Now,
 	}
 	return bot.New(deps, w.cfg.botConfig())
