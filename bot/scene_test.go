@@ -140,9 +140,9 @@ func (w *scene) said(thread string, want ...string) {
 func (w *scene) last(thread string) bot.Handled {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	for i := len(w.handled) - 1; i >= 0; i-- {
-		if w.handled[i].Thread == thread {
-			return w.handled[i]
+	for _, h := range slices.Backward(w.handled) {
+		if h.Thread == thread {
+			return h
 		}
 	}
 	w.t.Errorf("nothing was told of thread %s", thread)

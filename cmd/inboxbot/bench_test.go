@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"io"
 	"net/http"
+	"os/exec"
 	"strings"
 	"testing"
 
@@ -12,9 +13,9 @@ import (
 
 // offLimits is a stage in real time whose model takes no time and whom nothing
 // holds back: what is left is the bot's own work.
-func offLimits(b *testing.B) *stage {
+func offLimits(b *testing.B, env ...string) *stage {
 	b.Helper()
-	s := openStage(b, setting{env: []string{"LOG_LEVEL=error"}, unpaced: true}, "")
+	s := openStage(b, setting{env: append(env, "LOG_LEVEL=error"), unpaced: true}, "")
 	b.Cleanup(s.close)
 	s.asks("the first")
 	s.once() // the directory, the scripts and the connections are there
@@ -41,12 +42,23 @@ var batches = []struct {
 }{{"one", 1}, {"burst of 100", 100}}
 
 // BenchmarkHandleThread is a sweep and everything after it, up to the record, for
-// threads that wait: against the simulated API in this process and the embedded
-// store. Compare it with BenchmarkBareHTTP.
+// threads that wait: against the simulated API in this process, on the embedded
+// store and on a real Redis. Compare it with BenchmarkBareHTTP.
 func BenchmarkHandleThread(b *testing.B) {
+	b.Run("embedded", func(b *testing.B) { handleThreads(b) })
+	b.Run("redis", func(b *testing.B) {
+		if _, err := exec.LookPath("redis-server"); err != nil {
+			b.Skip("redis-server is not installed")
+		}
+		redis := startRedis(b.Context(), b, freePort(b), "")
+		handleThreads(b, "REDIS_URL=redis://"+redis.addr())
+	})
+}
+
+func handleThreads(b *testing.B, env ...string) {
 	for _, batch := range batches {
 		b.Run(batch.name, func(b *testing.B) {
-			s := offLimits(b)
+			s := offLimits(b, env...)
 			bot := s.start()
 			s.sim.ResetCounts()
 			replies := 0

@@ -63,7 +63,7 @@ func (p *redisPair) open(team string) ([]string, error) {
 
 // redisServer is a redis-server of the test's own, with nothing on disk.
 type redisServer struct {
-	t    *testing.T
+	t    testing.TB
 	port string
 	cmd  *exec.Cmd
 	rdb  *redis.Client
@@ -71,7 +71,7 @@ type redisServer struct {
 
 // startRedis starts a server, a replica of the one at masterPort unless that is
 // "", and waits until it answers.
-func startRedis(ctx context.Context, t *testing.T, port, masterPort string) *redisServer {
+func startRedis(ctx context.Context, t testing.TB, port, masterPort string) *redisServer {
 	args := []string{
 		"--port", port, "--bind", "127.0.0.1", "--save", "", "--appendonly", "no", "--dir", t.TempDir(),
 		"--repl-diskless-sync-delay", "0", "--maxmemory-policy", "noeviction",
@@ -116,7 +116,7 @@ func (s *redisServer) inSync(ctx context.Context) bool {
 	return err == nil && strings.Contains(info, "master_link_status:up") && strings.Contains(info, "master_sync_in_progress:0")
 }
 
-func freePort(t *testing.T) string {
+func freePort(t testing.TB) string {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
