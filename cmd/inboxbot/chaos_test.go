@@ -26,7 +26,7 @@ import (
 // A short run is part of go test. A long one, the same in rounds of 80 s with a
 // seed each:
 //
-//	go test ./cmd/inboxbot -run 'TestChaos$' -v -timeout 30m -chaos.long 10m -chaos.seed 1
+//	go test ./cmd/inboxbot -run 'TestChaos$' -v -timeout 30m -chaos.long 10m -chaos.seed 301
 //
 // and the naive bot under the same load:
 //
