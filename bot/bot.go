@@ -8,6 +8,7 @@
 //	conversation.go  the thread, its messages and its people, frozen
 //	author.go        who wrote a message
 //	verdict.go       every guard's answer; the bot's own safety guards come first
+//	loop.go          one of those: two machines that answer each other
 //	claim.go         the right to act on a thread alone
 //	prompt.go        what goes to the model
 //	completion.go    what came back, read as a decision
@@ -16,7 +17,11 @@
 //	effect.go        the API calls that carry an outcome out, at most once
 //	reconcile.go     what became of a send whose answer was lost
 //	ledger.go        what was intended and how it ended
+//	report.go        what is told of it: a log line, metrics, whoever listens
 //	explain.go       the same stations up to the outcome, printed instead of done
+//
+// Beside them, work.go holds the candidates of this process and directory.go the
+// team's lists; status.go says whether the bot does its work.
 //
 // A record of a thread moves like this; the names are the States of ledger.go:
 //
