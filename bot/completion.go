@@ -153,7 +153,6 @@ type modelHealth struct {
 	since time.Time
 	tries int       // in a row that failed
 	asked time.Time // when a thread was last let through to find out
-	err   error
 }
 
 // modelProbe is how often one thread finds out whether the model is back.
@@ -193,9 +192,9 @@ func (m *modelHealth) heard(err error) {
 	switch {
 	case errors.Is(err, context.Canceled):
 	case !errors.Is(err, ErrModelUnavailable):
-		m.since, m.tries, m.err = time.Time{}, 0, nil
+		m.since, m.tries = time.Time{}, 0
 	case m.since.IsZero():
-		m.since, m.tries, m.err = time.Now(), 1, err
+		m.since, m.tries = time.Now(), 1
 	default:
 		m.tries++
 	}

@@ -96,6 +96,8 @@ func (b *Bot) gather(ctx context.Context, c *candidate, ref pageRef) {
 	b.pages.release(ref, together)
 }
 
+// lookAtMessages is the look at one thread alone: at its messages, and at its row
+// where that is too old for its tags and assignee to count.
 func (b *Bot) lookAtMessages(ctx context.Context, c *candidate, conv *Conversation) (look, error) {
 	l := look{api: b.Now()}
 	row, readAt := b.work.row(c)

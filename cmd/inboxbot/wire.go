@@ -189,6 +189,7 @@ func (w *parts) openStore(ctx context.Context, fresh bool) error {
 		if err != nil {
 			return fmt.Errorf("REDIS_URL: %w", err)
 		}
+		w.close = func() { _ = w.store.Close() } // nothing is under way any more
 		for _, warning := range w.store.Warnings(ctx) {
 			w.log.Warn("redis: " + warning)
 		}
