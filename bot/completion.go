@@ -51,6 +51,11 @@ type Decision struct {
 	Reply      string  `json:"reply"`
 	Confidence float64 `json:"confidence"` // 0 to 1
 	Reason     string  `json:"reason"`     // one line for the team
+	// Language is that of the prospect's messages (BCP 47), "" when the model does
+	// not say. Cause is why a person should answer: CauseAsked, CauseFacts or
+	// CausePolicy, "" when the model does not say. Both may be missing.
+	Language string `json:"language,omitempty"`
+	Cause    Cause  `json:"cause,omitempty"`
 }
 
 // ask has the model decide, and the checks review its draft. It returns an error

@@ -17,6 +17,20 @@ type Check struct {
 	Unread bool
 }
 
+// Part is a named part of a guard's expression and what it was worth, as shown to
+// people: last.text, tagged("VIP"). Value quotes what outsiders wrote.
+type Part struct {
+	Expr, Value string
+}
+
+// Tracer is a Guards that can say what its guards read.
+type Tracer interface {
+	// Parts returns the named parts of the guard's or check's expression with what
+	// they were worth, in the order they stand there, each once. d is the draft of
+	// a check, else nil.
+	Parts(c *Conversation, d *Decision, guard string) []Part
+}
+
 // Verdict is every check that was made, in order, and what follows from them.
 type Verdict struct {
 	Outcome Outcome
