@@ -258,6 +258,12 @@ func (t thinker) objection(found []draftcheck.Finding) (draftcheck.Finding, bool
 func (h *handling) ask(ctx context.Context) error {
 	b := h.bot
 	th, err := b.thinker(h.gen).think(ctx, h.conv, h.verdict)
+	if th.Tokens != (Tokens{}) {
+		if _, err := b.spent(ctx, th.Tokens); err != nil {
+			b.complain("redis", fmt.Errorf("costs: %w", err))
+		}
+		b.Metrics.usd.Add(b.cfg.Prices.USD(th.Tokens))
+	}
 	if th.Prompt.Template != "" && b.Model != nil {
 		b.model.heard(err)
 	}
@@ -269,7 +275,19 @@ func (h *handling) ask(ctx context.Context) error {
 }
 
 func (b *Bot) thinker(gen *Generation) thinker {
-	return thinker{cfg: b.cfg, gen: gen, model: b.Model, called: b.Metrics.model}
+	return thinker{cfg: b.cfg, gen: gen, model: b.Model, called: b.Metrics.model, sameTo: b.sameTo}
+}
+
+// sameTo is how many other prospects of late a text was drafted for.
+func (b *Bot) sameTo(ctx context.Context, c *Conversation, text string) int {
+	if b.Echoes == nil {
+		return 0
+	}
+	n, err := b.Echoes.Echo(ctx, Fingerprint(text), c.Thread.ID)
+	if err != nil {
+		b.complain("redis", fmt.Errorf("echoes: %w", err)) // nothing is sent without the store anyway
+	}
+	return n
 }
 
 // modelDown keeps a thread whose model could not be asked, until the outage has

@@ -16,6 +16,7 @@ type Metrics struct {
 	modelTook  prometheus.Histogram
 	modelCalls *prometheus.CounterVec
 	tokens     *prometheus.CounterVec
+	usd        prometheus.Counter
 	trouble    *prometheus.CounterVec
 	overtaken  prometheus.Counter
 	inDoubt    prometheus.Counter
@@ -44,6 +45,7 @@ func NewMetrics(reg prometheus.Registerer) *Metrics {
 		took:       seconds("handle_seconds", "Work on one thread, the model included.", .05, .1, .25, .5, 1, 2.5, 5, 10, 30, 60, 120),
 		modelTook:  seconds("model_seconds", "One call of the model.", .1, .25, .5, 1, 2.5, 5, 10, 20, 45, 90),
 		modelCalls: counters("model_calls_total", "Calls of the model, by how they ended.", "result"),
+		usd:        counter("model_usd_total", "What the model's tokens cost, in USD, where prices are given."),
 		tokens:     counters("model_tokens_total", "Tokens used.", "kind"),
 		trouble:    counters("trouble_total", "Failures outside of any one decision, by the part that failed.", "part"),
 		overtaken:  counter("drafts_overtaken_total", "Drafts thrown away because the thread changed while the model thought."),
@@ -55,7 +57,7 @@ func NewMetrics(reg prometheus.Registerer) *Metrics {
 		listLag:    counter("list_lag_total", "Times a thread list was seen to lag behind a thread's messages."),
 	}
 	if reg != nil {
-		reg.MustRegister(m.handled, m.waited, m.took, m.modelTook, m.modelCalls, m.tokens, m.trouble,
+		reg.MustRegister(m.handled, m.waited, m.took, m.modelTook, m.modelCalls, m.tokens, m.usd, m.trouble,
 			m.overtaken, m.inDoubt, m.seenAfter, m.untagged, m.listLag, m.foreign, m.seen)
 	}
 	return m
@@ -82,6 +84,15 @@ func (m *Metrics) watch(b *Bot) {
 	gauge("model_down_seconds", "How long the model has been out of reach.", func() float64 {
 		return b.model.downFor(time.Now()).Seconds()
 	})
+	for kind, used := range map[string]func() float64{
+		"tokens": func() float64 { tokens, _ := b.BudgetUsed(); return tokens },
+		"usd":    func() float64 { _, usd := b.BudgetUsed(); return usd },
+	} {
+		m.reg.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+			Name: "inboxbot_budget_used_ratio", Help: "Share of the day's budget that is used, 1 being all of it; 0 without a budget.",
+			ConstLabels: prometheus.Labels{"kind": kind},
+		}, used))
+	}
 	gauge("accounts_offline", "Account links that cannot send.", func() float64 {
 		n := 0
 		for _, a := range b.dir.allAccounts() {

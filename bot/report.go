@@ -54,7 +54,7 @@ func (b *Bot) report(ctx context.Context, gen *Generation, c *Conversation, th T
 	out := Handled{
 		Thread: c.Thread.ID, Message: last.ID, Prospect: c.Thread.Prospect.Username, Asked: last.Text,
 		Outcome: v.Outcome.Action, Reason: v.Outcome.Reason, Guard: v.Guard, Reply: v.Outcome.Text,
-		Cause: v.Outcome.Cause, Mode: b.mode(), Generation: gen.Hash, Elapsed: took, Tokens: th.Tokens,
+		Cause: v.Outcome.Cause, Mode: b.mode(), Generation: gen.Hash, Elapsed: took, Tokens: th.Tokens, USD: b.cfg.Prices.USD(th.Tokens),
 		At: b.Now(), Waited: max(0, c.Now.Sub(last.At)),
 		ProspectID: c.Thread.Prospect.PlatformID, Account: c.Account.Username, Thought: th,
 	}
