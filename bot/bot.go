@@ -45,6 +45,7 @@ import (
 	"sync"
 	"time"
 
+	"inboxbot/bot/draftcheck"
 	"inboxbot/inboxapi"
 )
 
@@ -65,6 +66,9 @@ type Generation struct {
 	Guards      Guards
 	Prompter    Prompter
 	HandoffTags []string // every tag its guards hand over with
+	// DraftChecks says what follows from the bot's own checks of a draft, by their
+	// names in package draftcheck; one that is missing is on.
+	DraftChecks map[string]draftcheck.Mode
 }
 
 // Deps is what a Bot cannot do without.
@@ -108,6 +112,7 @@ type Config struct {
 	MaxAge         time.Duration // messages older than this when first seen are left alone, default 24h
 	AnswerRequests bool
 	MaxReplies     int           // per thread and 24 h, default 25
+	MaxReplyChars  int           // UTF-16 units of a reply, default and most 10,000
 	HandoffTag     string        // default needs-human
 	Send           time.Duration // deadline of one POST, default 10s
 	Visible        time.Duration // how long a POST may take to become visible, default 30s

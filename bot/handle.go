@@ -52,7 +52,7 @@ func (b *Bot) handle(ctx context.Context, c *candidate) result {
 		return h.gone(ctx)
 	case errors.Is(err, errUnreadable):
 		h.verdict.Guard = "unreadable"
-		return h.handOff(ctx, Outcome{Action: Handoff, Reason: errUnreadable.Error()})
+		return h.handOff(ctx, Outcome{Action: Handoff, Cause: CauseDoubt, Reason: errUnreadable.Error()})
 	case err != nil:
 		return b.failed(ctx, c, "inbox", err)
 	}
@@ -76,11 +76,11 @@ func (b *Bot) handle(ctx context.Context, c *candidate) result {
 	}
 
 	b.typing(work, h.conv)
-	o, err := h.ask(work)
-	if err != nil { // the model is out of reach; what it answered, however odd, is an outcome
+	if err := h.ask(work); err != nil { // the model is out of reach; what it answered, however odd, is an outcome
 		return h.modelDown(ctx, err)
 	}
-	switch h.verdict.Outcome = o; o.Action {
+	o := h.verdict.Outcome
+	switch o.Action {
 	case Skip:
 		return h.skipForGood(ctx, o)
 	case Handoff:
@@ -100,8 +100,7 @@ type handling struct {
 	lease   Lease
 	conv    *Conversation
 	verdict Verdict
-	prompt  Prompt
-	tokens  Tokens
+	thought Thought
 	started time.Time
 }
 

@@ -100,11 +100,11 @@ func truth(b bool) float64 {
 	return 0
 }
 
-func (m *Metrics) handledThread(h Handled, waited time.Duration) {
+func (m *Metrics) handledThread(h Handled) {
 	m.handled.WithLabelValues(string(h.Outcome), h.Guard, h.Mode).Inc()
 	m.took.Observe(h.Elapsed.Seconds())
 	if h.Outcome == Reply {
-		m.waited.Observe(waited.Seconds())
+		m.waited.Observe(h.Waited.Seconds())
 	}
 }
 

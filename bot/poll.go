@@ -207,14 +207,14 @@ func (b *Bot) judgeRow(ctx context.Context, gen *Generation, c *candidate, noSto
 	switch {
 	case v.final(conv) && v.Outcome.Action == Skip:
 		b.work.drop(c.thread)
-		if b.report(ctx, gen, conv, v, nil, 0) && !noStore {
+		if b.report(ctx, gen, conv, Thought{Verdict: v}, 0) && !noStore {
 			b.close(ctx, Lease{Thread: c.thread, Record: c.record})
 		}
 		return nil
 	case v.final(conv):
 		again := b.again(conv, v)
 		c.due, c.parked = time.Now().Add(again), true
-		b.report(ctx, gen, conv, v, nil, 0)
+		b.report(ctx, gen, conv, Thought{Verdict: v}, 0)
 		if !noStore {
 			b.note(ctx, conv, v, again)
 		}
