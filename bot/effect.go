@@ -236,6 +236,8 @@ func (h *handling) finishHandoff(ctx context.Context) result {
 			b.Logger.Error("handed over without its tag", "thread", h.c.thread, "reason", r.Reason, "err", err)
 		case err != nil:
 			return b.failed(ctx, h.c, "inbox", fmt.Errorf("handoff: %w", err))
+		default:
+			r.Seen = r.WithSeen(r.Tag)
 		}
 	}
 	r.State = StateHandoff

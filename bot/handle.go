@@ -258,8 +258,10 @@ func (h *handling) next(s State, o Outcome) Record {
 		Guard:      h.verdict.Guard,
 		Reason:     o.Reason,
 		Generation: h.gen.Hash,
-		Tries:      h.lease.Record.Tries,
 		SentSum:    h.lease.Record.SentSum,
+		HandedAt:   h.lease.Record.HandedAt,
+		HandedTag:  h.lease.Record.HandedTag,
+		Seen:       h.lease.Record.WithSeen(h.conv.Tags...),
 	}
 }
 

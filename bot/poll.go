@@ -249,7 +249,7 @@ func (b *Bot) note(ctx context.Context, c *Conversation, v Verdict, again time.D
 	next := Record{
 		Thread: c.Thread.ID, State: StateWaiting,
 		MessageID: last.ID, MessageAt: last.At, SeenAt: c.Now,
-		Guard: v.Guard, Reason: v.Outcome.Reason,
+		Guard: v.Guard, Reason: v.Outcome.Reason, Seen: c.Record.WithSeen(c.Tags...),
 	}
 	if r := c.Record; r.State == StateWaiting && !r.SeenAt.IsZero() && !b.fading(c, v) {
 		next.SeenAt = r.SeenAt // the message before it waits still
