@@ -16,6 +16,7 @@
 //	outcome.go       reply, handoff, skip or wait
 //	look.go          whether the thread is still as it was judged
 //	effect.go        the API calls that carry an outcome out, at most once
+//	handover.go      those of a handoff: the tag, the note, a word to the prospect
 //	reconcile.go     what became of a send whose answer was lost
 //	ledger.go        what was intended and how it ended
 //	report.go        what is told of it: a log line, metrics, whoever listens
@@ -70,6 +71,9 @@ type Generation struct {
 	// DraftChecks says what follows from the bot's own checks of a draft, by their
 	// names in package draftcheck; one that is missing is on.
 	DraftChecks map[string]draftcheck.Mode
+	// Farewell chooses and words what the prospect is told when o hands c over: the
+	// name and the text of a message, both "" for none. nil: never any.
+	Farewell func(c *Conversation, o Outcome, guard string) (name, text string, err error)
 }
 
 // Deps is what a Bot cannot do without.

@@ -221,6 +221,9 @@ func handedOver(j *judge, c *Conversation) (Outcome, bool) {
 }
 
 func personTookOver(j *judge, c *Conversation) (Outcome, bool) {
+	if since, back := c.givenBack(); back && !c.ownAfter(since.Add(time.Minute)) {
+		return Outcome{}, false // what the person wrote was before they gave it back
+	}
 	return Outcome{Action: Wait, Reason: "a person wrote less than " + j.cfg.TakeoverPause.String() + " ago"},
 		c.HumanAgo() < j.cfg.TakeoverPause
 }
@@ -245,6 +248,9 @@ func (c *Conversation) waited() time.Duration {
 
 func capReached(j *judge, c *Conversation) (Outcome, bool) {
 	n := c.RepliesToday()
+	if since, back := c.givenBack(); back {
+		n = c.repliesSince(since)
+	}
 	return Outcome{Action: Handoff, Cause: CauseCap, Reason: fmt.Sprintf("%d replies of the bot within 24 hours", n)}, n >= j.cfg.MaxReplies
 }
 

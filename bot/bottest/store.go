@@ -354,11 +354,8 @@ func (m *move) do(again time.Duration) {
 	if r.State != bot.StateIntent {
 		r.Text, r.Base, r.LookedAt = "", "", time.Time{}
 	}
-	if r.State != bot.StateHanding {
-		r.Tag, r.Assign = "", ""
-	}
 	if r.State != bot.StateHanding && r.State != bot.StateIntent {
-		r.Say = ""
+		r.Tag, r.Assign, r.Say = "", "", ""
 	}
 	retried := m.same && old.State == bot.StateRetry && (r.State == bot.StateRetry || r.State == bot.StateWaiting)
 	switch {
