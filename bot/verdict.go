@@ -81,7 +81,7 @@ var safeties = []safety{
 	{"account-offline", false, accountOffline},
 	{"too-old", false, tooOld},
 	{"handed-over", false, handedOver},
-	{"person-took-over", true, personTookOver},
+	{safetyTookOver, true, personTookOver},
 	{safetySettling, false, settling},
 	{"loop", true, looping},
 	{"cap-reached", false, capReached},
@@ -90,6 +90,7 @@ var safeties = []safety{
 const (
 	safetyTurn     = "not-our-turn"
 	safetySettling = "settling"
+	safetyTookOver = "person-took-over"
 	guardModelDown = "model-down" // no guard, but named like one where the model decided nothing
 )
 
@@ -109,6 +110,17 @@ func Judge(cfg Config, gen Generation, c *Conversation) Verdict {
 }
 
 func (j *judge) verdict(c *Conversation) Verdict {
+	own, fired := j.ownGuards(c)
+	if fired {
+		return own
+	}
+	v := j.gen.Guards.Judge(c)
+	v.Checks = append(own.Checks, v.Checks...)
+	return v
+}
+
+// ownGuards asks the bot's own guards, and reports whether one fired.
+func (j *judge) ownGuards(c *Conversation) (Verdict, bool) {
 	var checks []Check
 	for _, s := range safeties {
 		if s.needs && !c.Read {
@@ -117,12 +129,10 @@ func (j *judge) verdict(c *Conversation) Verdict {
 		o, fired := s.judge(j, c)
 		checks = append(checks, Check{Guard: s.name, Fired: fired})
 		if fired {
-			return Verdict{Outcome: o, Guard: s.name, Checks: checks}
+			return Verdict{Outcome: o, Guard: s.name, Checks: checks}, true
 		}
 	}
-	v := j.gen.Guards.Judge(c)
-	v.Checks = append(checks, v.Checks...)
-	return v
+	return Verdict{Checks: checks}, false
 }
 
 // final reports whether v may be acted upon without reading c's messages: it
@@ -202,6 +212,9 @@ func tooOld(j *judge, c *Conversation) (Outcome, bool) {
 	if !ok {
 		return Outcome{}, false
 	}
+	if c.Record.awaits() { // for a person, who has been asked
+		return Outcome{}, false
+	}
 	since := last.At
 	if r := c.Record; !r.State.Terminal() && r.SeenAt.After(since) {
 		since = r.SeenAt
@@ -263,7 +276,7 @@ func (b *Bot) again(c *Conversation, v Verdict) time.Duration {
 		quiet := b.cfg.Settle - c.Now.Sub(last.At)
 		bound := b.cfg.SettleMax - c.waited()
 		return max(min(quiet, bound), 100*time.Millisecond)
-	case "person-took-over":
+	case safetyTookOver:
 		return max(b.cfg.TakeoverPause-c.HumanAgo(), time.Second)
 	}
 	return waitPause
