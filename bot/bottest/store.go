@@ -41,6 +41,7 @@ type Store struct {
 	claims  map[string]claim
 	records map[string]record
 	open    map[string]time.Time // by thread, when it is due
+	beside
 }
 
 type claim struct {
@@ -69,6 +70,7 @@ func NewStore(o StoreOptions) *Store {
 func (s *Store) forget() {
 	s.gen = fmt.Sprintf("generation-%d", s.next())
 	s.claims, s.records, s.open = map[string]claim{}, map[string]record{}, map[string]time.Time{}
+	s.beside = newBeside()
 }
 
 func (s *Store) next() int {
