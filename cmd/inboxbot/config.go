@@ -39,10 +39,11 @@ type Config struct {
 
 	RedisURL Secret `env:"REDIS_URL" help:"redis://, rediss://, sentinel or cluster URL; empty: embedded, in memory, forgotten at exit"`
 
-	Mode       string `env:"BOT_MODE, default=dry-run" help:"dry-run logs outcomes, live carries them out"`
-	RulesFile  string `env:"BOT_RULES" help:"path of the rule file; empty: the built-in rules"`
-	PromptsDir string `env:"BOT_PROMPTS" help:"directory of templates; empty: the built-in prompts"`
-	Timezone   string `env:"BOT_TIMEZONE, default=UTC" help:"IANA name of the time zone that rules and prompts see"`
+	Mode       string        `env:"BOT_MODE, default=dry-run" help:"dry-run logs outcomes; shadow keeps drafts to compare with what people answer; draft has people approve replies; live carries all out"`
+	DraftTTL   time.Duration `env:"BOT_DRAFT_TTL, default=24h" help:"how long a draft waits for approval before a person gets the thread"`
+	RulesFile  string        `env:"BOT_RULES" help:"path of the rule file; empty: the built-in rules"`
+	PromptsDir string        `env:"BOT_PROMPTS" help:"directory of templates; empty: the built-in prompts"`
+	Timezone   string        `env:"BOT_TIMEZONE, default=UTC" help:"IANA name of the time zone that rules and prompts see"`
 
 	PollInterval  time.Duration `env:"BOT_POLL_INTERVAL, default=5s" help:"shortest time between sweeps; idle sweeps slow down on their own"`
 	QuotaShare    float64       `env:"BOT_QUOTA_SHARE, default=0.5" help:"most of the Inbox API's daily quota that polling may use, above 0 and up to 1"`
@@ -72,8 +73,16 @@ type Config struct {
 	warnings []string
 }
 
+// The modes of BOT_MODE.
+const (
+	modeDry    = "dry-run"
+	modeShadow = "shadow"
+	modeDraft  = "draft"
+	modeLive   = "live"
+)
+
 // Live reports whether outcomes are carried out and not only logged.
-func (c Config) Live() bool { return c.Mode == "live" }
+func (c Config) Live() bool { return c.Mode == modeLive || c.Mode == modeDraft }
 
 // Location is the time zone BOT_TIMEZONE names.
 func (c Config) Location() *time.Location {
@@ -343,7 +352,8 @@ func (r *envReader) check(c *Config) {
 	r.checkRedis("REDIS_URL", c.RedisURL.Reveal())
 
 	r.checkOneOf("OPENAI_RESPONSE_FORMAT", c.ResponseFormat, "json_schema", "json_object", "text")
-	r.checkOneOf("BOT_MODE", c.Mode, "dry-run", "live")
+	r.checkOneOf("BOT_MODE", c.Mode, modeDry, modeShadow, modeDraft, modeLive)
+	checkRange(r, "BOT_DRAFT_TTL", c.DraftTTL, time.Minute, 30*24*time.Hour)
 	r.checkOneOf("LOG_FORMAT", c.LogFormat, "json", "text")
 
 	r.checkPath("BOT_RULES", c.RulesFile, false)

@@ -80,7 +80,7 @@ func (c Config) botConfig() bot.Config {
 		return d
 	}
 	return bot.Config{
-		Live: c.Live(), Every: c.PollInterval, Concurrency: c.Concurrency,
+		Live: c.Live(), Approve: c.Mode == modeDraft, Shadow: c.Mode == modeShadow, DraftTTL: c.DraftTTL, Every: c.PollInterval, Concurrency: c.Concurrency,
 		ModelTimeout: c.ModelTimeout, ModelPatience: c.ModelPatience,
 		Settle: none(c.Settle), SettleMax: none(c.SettleMax), TakeoverPause: none(c.TakeoverPause), MaxAge: c.MaxAge,
 		AnswerRequests: c.AnswerRequests, MaxReplies: c.MaxReplies, HandoffTag: c.HandoffTag,
@@ -182,8 +182,11 @@ func (w *parts) openStore(ctx context.Context, fresh bool) error {
 	o := redisstore.Options{
 		URL: w.cfg.RedisURL.Reveal(), Team: w.team.ID, Lease: w.cfg.Lease(), Fresh: fresh || !w.cfg.Live(), Logger: w.log,
 	}
-	if !w.cfg.Live() {
+	switch w.cfg.Mode {
+	case modeDry:
 		o.Namespace = "dry"
+	case modeShadow:
+		o.Namespace = "shadow"
 	}
 	var err error
 	if w.cfg.RedisURL.Set() {
@@ -206,6 +209,7 @@ func (w *parts) openStore(ctx context.Context, fresh bool) error {
 func (w *parts) newBot(handled func(bot.Handled)) (*bot.Bot, error) {
 	deps := bot.Deps{
 		Inbox: w.client, Claims: w.store, Ledger: w.store, Model: w.model,
+		Drafts: w.store, Purse: w.store, Echoes: w.store,
 		Generation: w.live.current,
 		Team:       w.team, Logger: w.log, Metrics: bot.NewMetrics(w.reg),
 		Leader: w.store, Switch: pauseSwitch{w.store}, Reserve: w.reserve,
