@@ -76,13 +76,14 @@ var safeties = []safety{
 	{"handed-over", false, handedOver},
 	{"person-took-over", true, personTookOver},
 	{safetySettling, false, settling},
-	{"loop", true, looping},
+	{safetyLoop, true, looping},
 	{"cap-reached", false, capReached},
 }
 
 const (
 	safetyTurn     = "not-our-turn"
 	safetySettling = "settling"
+	safetyLoop     = "loop"
 	guardModelDown = "model-down" // no guard, but named like one where the model decided nothing
 )
 

@@ -281,6 +281,19 @@ func (w *work) oldest(now time.Time) (age time.Duration, waiting int) {
 	return age, waiting
 }
 
+// inDoubt is how many candidates have a send that nobody is just looking up.
+func (w *work) inDoubt() int {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	n := 0
+	for _, c := range w.all {
+		if c.record.State == StateIntent && !c.busy {
+			n++
+		}
+	}
+	return n
+}
+
 // row returns the newest row known of a candidate, also while a worker has it.
 func (w *work) row(c *candidate) (*inboxapi.Thread, time.Time) {
 	w.mu.Lock()
