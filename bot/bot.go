@@ -12,6 +12,7 @@
 //	claim.go         the right to act on a thread alone
 //	prompt.go        what goes to the model
 //	completion.go    what came back, read as a decision
+//	budget.go        what that cost, and what it may
 //	outcome.go       reply, handoff, skip or wait
 //	look.go          whether the thread is still as it was judged
 //	effect.go        the API calls that carry an outcome out, at most once
@@ -45,6 +46,7 @@ import (
 	"sync"
 	"time"
 
+	"inboxbot/bot/draftcheck"
 	"inboxbot/inboxapi"
 )
 
@@ -65,6 +67,9 @@ type Generation struct {
 	Guards      Guards
 	Prompter    Prompter
 	HandoffTags []string // every tag its guards hand over with
+	// DraftChecks says what follows from the bot's own checks of a draft, by their
+	// names in package draftcheck; one that is missing is on.
+	DraftChecks map[string]draftcheck.Mode
 }
 
 // Deps is what a Bot cannot do without.
@@ -81,6 +86,8 @@ type Deps struct {
 	// The rest is for several processes on one store; nil means alone.
 	Leader Leader
 	Switch Switch
+	Purse  Purse
+	Echoes Echoes
 	// Reserve takes the request that a send will need out of the team's quota,
 	// before the look: so that the look is not too old by the time the send is
 	// admitted. It blocks until there is one, or ctx ends, and reports whether
@@ -108,10 +115,15 @@ type Config struct {
 	MaxAge         time.Duration // messages older than this when first seen are left alone, default 24h
 	AnswerRequests bool
 	MaxReplies     int           // per thread and 24 h, default 25
+	MaxReplyChars  int           // UTF-16 units of a reply, default and most 10,000
 	HandoffTag     string        // default needs-human
 	Send           time.Duration // deadline of one POST, default 10s
 	Visible        time.Duration // how long a POST may take to become visible, default 30s
 	QuotaShare     float64       // of the team's requests a day, for polling; default 0.5
+
+	Prices Prices
+	Budget Budget
+	Zone   *time.Location // where a day of the budget begins, default UTC
 }
 
 func (c Config) withDefaults() Config {
@@ -142,6 +154,9 @@ func (c Config) withDefaults() Config {
 	if c.QuotaShare <= 0 {
 		c.QuotaShare = 0.5
 	}
+	if c.Zone == nil {
+		c.Zone = time.UTC
+	}
 	c.EveryMax = max(c.EveryMax, c.Every)
 	return c
 }
@@ -159,6 +174,8 @@ type Bot struct {
 	state status
 	began time.Time // on the API's clock
 	slots chan struct{}
+
+	account account
 
 	background sync.WaitGroup // typing signals and the like
 }

@@ -2,11 +2,15 @@ package bot
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"strings"
 	"sync"
 	"time"
+
+	"inboxbot/bot/draftcheck"
 )
 
 // ErrModelUnavailable matches the errors of a Model that say nothing about the
@@ -58,48 +62,112 @@ type Decision struct {
 	Cause    Cause  `json:"cause,omitempty"`
 }
 
-// ask has the model decide, and the checks review its draft. It returns an error
-// only when the model could not be asked.
-func (h *handling) ask(ctx context.Context) (Outcome, error) {
-	o := h.verdict.Outcome
-	if h.bot.Model == nil {
-		return Outcome{Action: Handoff, Reason: "no model is configured"}, nil
+// Thought is what should happen with a conversation, and how that came about.
+type Thought struct {
+	Verdict  Verdict              // the guards', with the checks of the draft added; its Outcome is the final one
+	Prompt   Prompt               // zero when none was built
+	Decision Decision             // zero when the model gave none
+	Findings []draftcheck.Finding // what the bot's own checks mind in the draft, those that are only logged included
+	Tokens   Tokens
+}
+
+// Rehearse takes a conversation through the stations up to its outcome. Nothing
+// is claimed, recorded or sent. Where the verdict is a reply, the prompt is built,
+// and the model is asked unless m is nil. An error means that the model could not
+// be asked; what came before it is returned too.
+func Rehearse(ctx context.Context, cfg Config, gen Generation, m Model, c *Conversation) (Thought, error) {
+	cfg = cfg.withDefaults()
+	t := thinker{cfg: cfg, gen: &gen, model: m}
+	v := Judge(cfg, gen, c)
+	if m != nil || v.Outcome.Action != Reply {
+		return t.think(ctx, c, v)
 	}
-	var err error
-	h.prompt, err = h.gen.Prompter.Prompt(h.conv, o.Prompt, h.verdict.Guard)
-	if err != nil {
-		h.bot.Logger.Error("prompt", "thread", h.c.thread, "template", o.Prompt, "err", err)
-		return Outcome{Action: Handoff, Reason: "the prompt cannot be built: " + oneLine(err.Error())}, nil
+	th := Thought{Verdict: v}
+	if err := t.build(c, &th); err != nil {
+		th.Verdict.Outcome = unbuilt(err)
 	}
-	d, err := h.decide(ctx, h.prompt)
-	h.bot.model.heard(err)
+	return th, nil
+}
+
+// thinker makes a draft of a conversation that is to be answered, and checks it.
+type thinker struct {
+	cfg    Config
+	gen    *Generation
+	model  Model
+	called func(took time.Duration, t Tokens, err error)               // told of every call of the model; may be nil
+	sameTo func(ctx context.Context, c *Conversation, text string) int // how many others got the same text of late; may be nil
+}
+
+// think has the model decide about a conversation whose verdict is a reply, and
+// the checks review its draft. It returns an error only when the model could not
+// be asked.
+func (t thinker) think(ctx context.Context, c *Conversation, v Verdict) (Thought, error) {
+	th := Thought{Verdict: v}
+	if v.Outcome.Action != Reply {
+		return th, nil
+	}
+	if t.model == nil {
+		th.Verdict.Outcome = Outcome{Action: Handoff, Cause: CauseModel, Reason: "no model is configured"}
+		return th, nil
+	}
+	if err := t.build(c, &th); err != nil {
+		th.Verdict.Outcome = unbuilt(err)
+		return th, nil
+	}
+	d, err := t.decide(ctx, &th)
 	switch {
 	case errors.Is(err, ErrModelUnavailable), err != nil && ctx.Err() != nil:
-		return Outcome{}, err
+		return th, err
 	case err != nil:
-		return Outcome{Action: Handoff, Reason: "the model gave no usable answer: " + oneLine(err.Error())}, nil
+		th.Verdict.Outcome = Outcome{Action: Handoff, Cause: CauseModel, Reason: "the model gave no usable answer: " + oneLine(err.Error())}
+		return th, nil
 	}
-	return h.review(d), nil
+	th.Decision = d
+	t.review(ctx, c, &th)
+	return th, nil
+}
+
+func unbuilt(err error) Outcome {
+	return Outcome{Action: Handoff, Cause: CauseRule, Reason: "the prompt cannot be built: " + oneLine(err.Error())}
+}
+
+// build makes the prompt that the verdict asks for.
+func (t thinker) build(c *Conversation, th *Thought) (err error) {
+	th.Prompt, err = t.gen.Prompter.Prompt(c, th.Verdict.Outcome.Prompt, th.Verdict.Guard)
+	if err == nil {
+		th.Prompt.System += "\n\nInternal mark, never to be written: " + canary(t.gen)
+	}
+	return err
+}
+
+// canary is a word that stands in the system text alone: a draft that holds it
+// repeats its instructions. It is the same for a whole generation, so that
+// servers can go on caching prompts.
+func canary(gen *Generation) string {
+	sum := sha256.Sum256([]byte("canary " + gen.Hash))
+	return "im-" + hex.EncodeToString(sum[:5])
 }
 
 // decide asks for a decision, and once more when the answer is none.
-func (h *handling) decide(ctx context.Context, p Prompt) (Decision, error) {
-	d, err := h.complete(ctx, p)
+func (t thinker) decide(ctx context.Context, th *Thought) (Decision, error) {
+	d, err := t.complete(ctx, th, th.Prompt)
 	if err == nil || errors.Is(err, ErrModelUnavailable) || ctx.Err() != nil {
 		return d, err
 	}
-	again := p
+	again := th.Prompt
 	again.System += "\n\nYour previous answer could not be used. Answer with the one JSON object that was asked for, and nothing else."
-	return h.complete(ctx, again)
+	return t.complete(ctx, th, again)
 }
 
-func (h *handling) complete(ctx context.Context, p Prompt) (Decision, error) {
-	ctx, cancel := context.WithTimeout(ctx, h.bot.cfg.ModelTimeout)
+func (t thinker) complete(ctx context.Context, th *Thought, p Prompt) (Decision, error) {
+	ctx, cancel := context.WithTimeout(ctx, t.cfg.ModelTimeout)
 	defer cancel()
 	began := time.Now()
-	c, err := h.bot.Model.Complete(ctx, p)
-	h.tokens = h.tokens.Add(c.Tokens)
-	h.bot.Metrics.model(time.Since(began), c.Tokens, err)
+	c, err := t.model.Complete(ctx, p)
+	th.Tokens = th.Tokens.Add(c.Tokens)
+	if t.called != nil {
+		t.called(time.Since(began), c.Tokens, err)
+	}
 	if err != nil {
 		if errors.Is(err, context.DeadlineExceeded) {
 			err = fmt.Errorf("%w: %w", ErrModelUnavailable, err)
@@ -109,26 +177,117 @@ func (h *handling) complete(ctx context.Context, p Prompt) (Decision, error) {
 	return ParseDecision(c.Text)
 }
 
-// review turns a decision into an outcome; a check that objects hands over.
-func (h *handling) review(d Decision) Outcome {
+// review turns a decision into an outcome. A check that objects hands over: first
+// those of the rule file, then the bot's own.
+func (t thinker) review(ctx context.Context, c *Conversation, th *Thought) {
+	d := th.Decision
 	reason := oneLine(d.Reason)
+	approve := th.Verdict.Outcome.Approve
 	switch d.Action {
 	case Handoff:
-		return Outcome{Action: Handoff, Reason: "the model asks for a person: " + reason}
+		cause := d.Cause
+		if cause == "" {
+			cause = CauseFacts
+		}
+		th.Verdict.Outcome = Outcome{Action: Handoff, Cause: cause, Reason: "the model asks for a person: " + reason}
+		return
 	case Skip:
-		return Outcome{Action: Skip, Reason: "nothing to answer: " + reason}
+		th.Verdict.Outcome = Outcome{Action: Skip, Reason: "nothing to answer: " + reason}
+		return
 	case Reply, Wait: // ParseDecision lets no Wait through
 	}
-	v := h.gen.Guards.Review(h.conv, d)
-	h.verdict.Checks = append(h.verdict.Checks, v.Checks...)
+	v := t.gen.Guards.Review(c, d)
+	th.Verdict.Checks = append(th.Verdict.Checks, v.Checks...)
 	if v.Outcome.Action != Reply {
-		h.verdict.Guard = v.Guard
-		return v.Outcome
+		th.Verdict.Guard, th.Verdict.Outcome = v.Guard, v.Outcome
+		return
+	}
+	th.Findings = t.findings(ctx, c, th.Prompt, draftcheck.Input{Text: d.Reply, Language: d.Language})
+	if f, found := t.objection(th.Findings); found {
+		th.Verdict.Guard = guardDraft + f.Check
+		th.Verdict.Outcome = Outcome{Action: Handoff, Cause: CauseCheck, Reason: fmt.Sprintf("the draft: %s: %q", f.Detail, oneLine(f.Span))}
+		return
 	}
 	if reason == "" {
 		reason = "answered"
 	}
-	return Outcome{Action: Reply, Reason: reason, Text: d.Reply}
+	th.Verdict.Outcome = Outcome{Action: Reply, Reason: reason, Text: d.Reply, Approve: approve}
+}
+
+// guardDraft begins the name that one of the bot's own checks of a draft has where
+// guards are named.
+const guardDraft = "draft-"
+
+// findings has the bot's own checks read a text that is to be sent to c's
+// prospect. What in has not, the conversation tells.
+func (t thinker) findings(ctx context.Context, c *Conversation, p Prompt, in draftcheck.Input) []draftcheck.Finding {
+	in.Max, in.Now = t.cfg.MaxReplyChars, c.Now
+	in.Instructions, in.Canary = p.System, canary(t.gen)
+	profile := &c.Thread.Prospect
+	in.Given = []string{p.System, c.Account.Username, c.Account.Name, c.Team.Name, profile.Username, profile.DisplayName}
+	for _, s := range []*string{profile.Bio, profile.Location, profile.WebsiteURL} {
+		if s != nil {
+			in.Given = append(in.Given, *s)
+		}
+	}
+	for _, turn := range c.Turns {
+		if turn.Side == SideOurs {
+			in.Outbound = append(in.Outbound, turn.Text)
+		} else {
+			in.Inbound = append(in.Inbound, turn.Text)
+		}
+	}
+	if t.sameTo != nil {
+		in.SameTo = t.sameTo(ctx, c, in.Text)
+	}
+	return draftcheck.Run(in, t.gen.DraftChecks)
+}
+
+// objection is the first finding that keeps a draft from being sent.
+func (t thinker) objection(found []draftcheck.Finding) (draftcheck.Finding, bool) {
+	for _, f := range found {
+		if t.gen.DraftChecks[f.Check] != draftcheck.Log {
+			return f, true
+		}
+	}
+	return draftcheck.Finding{}, false
+}
+
+// ask has a thread thought about, and remembers what the model's answer says of
+// the model.
+func (h *handling) ask(ctx context.Context) error {
+	b := h.bot
+	th, err := b.thinker(h.gen).think(ctx, h.conv, h.verdict)
+	if th.Tokens != (Tokens{}) {
+		if _, err := b.spent(ctx, th.Tokens); err != nil {
+			b.complain("redis", fmt.Errorf("costs: %w", err))
+		}
+		b.Metrics.usd.Add(b.cfg.Prices.USD(th.Tokens))
+	}
+	if th.Prompt.Template != "" && b.Model != nil {
+		b.model.heard(err)
+	}
+	h.thought, h.verdict = th, th.Verdict
+	if h.verdict.Outcome.Action == Handoff && th.Prompt.Template == "" && b.Model != nil {
+		b.Logger.Error("prompt", "thread", h.c.thread, "reason", h.verdict.Outcome.Reason)
+	}
+	return err
+}
+
+func (b *Bot) thinker(gen *Generation) thinker {
+	return thinker{cfg: b.cfg, gen: gen, model: b.Model, called: b.Metrics.model, sameTo: b.sameTo}
+}
+
+// sameTo is how many other prospects of late a text was drafted for.
+func (b *Bot) sameTo(ctx context.Context, c *Conversation, text string) int {
+	if b.Echoes == nil {
+		return 0
+	}
+	n, err := b.Echoes.Echo(ctx, Fingerprint(text), c.Thread.ID)
+	if err != nil {
+		b.complain("redis", fmt.Errorf("echoes: %w", err)) // nothing is sent without the store anyway
+	}
+	return n
 }
 
 // modelDown keeps a thread whose model could not be asked, until the outage has
@@ -142,7 +301,7 @@ func (h *handling) modelDown(ctx context.Context, err error) result {
 	if down := max(b.model.downFor(time.Now()), b.work.failingFor(h.c)); down > b.cfg.ModelPatience {
 		h.verdict.Guard = guardModelDown
 		b.complain("patience", errors.New("the model has been away for longer than BOT_MODEL_PATIENCE: waiting threads go to people"))
-		return h.handOff(ctx, Outcome{Action: Handoff, Reason: "the model has been out of reach for " + down.Round(time.Second).String()})
+		return h.handOff(ctx, Outcome{Action: Handoff, Cause: CauseModel, Reason: "the model has been out of reach for " + down.Round(time.Second).String()})
 	}
 	again := min(time.Minute, 5*time.Second<<min(h.c.tries, 4))
 	h.verdict.Guard = guardModelDown

@@ -41,6 +41,9 @@ func ParseDecision(text string) (Decision, error) {
 		readText("reply", fields["reply"], &d.Reply),
 		readText("reason", fields["reason"], &d.Reason),
 	)
+	var language, cause string // hints: what they are not changes no decision
+	_, _ = readText("language", fields["language"], &language), readText("cause", fields["cause"], &cause)
+	d.Language, d.Cause = normalLanguage(language), normalCause(cause)
 	d.Reply, d.Reason = normalReply(d.Reply), normalReason(d.Reason)
 	if err == nil && d.Action == Reply && !strings.ContainsFunc(d.Reply, isVisible) {
 		err = errors.New("a reply without text")
@@ -134,6 +137,25 @@ func normalReply(s string) string {
 		return r
 	}, s)
 	return strings.TrimSpace(s)
+}
+
+// normalLanguage keeps what can be a language tag.
+func normalLanguage(s string) string {
+	s = strings.ToLower(strings.TrimSpace(s))
+	if len(s) > 12 || strings.ContainsFunc(s, func(r rune) bool { return (r < 'a' || r > 'z') && r != '-' }) {
+		return ""
+	}
+	return s
+}
+
+// normalCause keeps what a model may say.
+func normalCause(s string) Cause {
+	switch c := Cause(strings.TrimSpace(s)); c {
+	case CauseAsked, CauseFacts, CausePolicy:
+		return c
+	default:
+		return ""
+	}
 }
 
 func isVisible(r rune) bool { return unicode.IsGraphic(r) && !unicode.IsSpace(r) }

@@ -16,7 +16,7 @@ func TestParseDecision(t *testing.T) {
 	}{
 		{
 			"reply", `{"action":"reply","reply":"We open at 9.","confidence":0.9,"reason":"in the facts"}`,
-			Decision{Reply, "We open at 9.", 0.9, "in the facts"},
+			Decision{Action: Reply, Reply: "We open at 9.", Confidence: 0.9, Reason: "in the facts"},
 		},
 		{
 			"handoff without reply and reason", `{"action":"handoff","confidence":1}`,
@@ -31,20 +31,32 @@ func TestParseDecision(t *testing.T) {
 			Decision{Action: Skip, Confidence: 0.5},
 		},
 		{
-			"a key of its own", `{"action":"skip","confidence":0.5,"language":"de","notes":{"action":"reply"}}`,
+			"a key of its own", `{"action":"skip","confidence":0.5,"notes":{"action":"reply"}}`,
+			Decision{Action: Skip, Confidence: 0.5},
+		},
+		{
+			"language and cause", `{"action":"handoff","confidence":0.5,"language":" pt-BR","cause":"not-in-facts"}`,
+			Decision{Action: Handoff, Confidence: 0.5, Language: "pt-br", Cause: CauseFacts},
+		},
+		{
+			"a hint that is none", `{"action":"handoff","confidence":0.5,"language":["de"],"cause":"loop"}`,
+			Decision{Action: Handoff, Confidence: 0.5},
+		},
+		{
+			"a language that is a sentence", `{"action":"skip","confidence":0.5,"language":"<b>German</b>, I think"}`,
 			Decision{Action: Skip, Confidence: 0.5},
 		},
 		{
 			"line ends and control characters", `{"action":"reply","reply":" Hi\r\nthere\rfriend\u0000\u001b[31m\t! \n","confidence":0.5,"reason":"two\nlines\u0007"}`,
-			Decision{Reply, "Hi\nthere\nfriend[31m\t!", 0.5, "two lines"},
+			Decision{Action: Reply, Reply: "Hi\nthere\nfriend[31m\t!", Confidence: 0.5, Reason: "two lines"},
 		},
 		{
 			"emoji of several characters stay whole", `{"action":"reply","reply":"👩‍👧 \ud83d\ude00","confidence":0.5}`,
-			Decision{Reply, "👩‍👧 😀", 0.5, ""},
+			Decision{Action: Reply, Reply: "👩‍👧 😀", Confidence: 0.5},
 		},
 		{
 			"quotes and braces in the reply", `{"action":"reply","reply":"{\"action\":\"skip\"}","confidence":0.5}`,
-			Decision{Reply, `{"action":"skip"}`, 0.5, ""},
+			Decision{Action: Reply, Reply: `{"action":"skip"}`, Confidence: 0.5},
 		},
 	}
 	for _, tt := range tests {

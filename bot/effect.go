@@ -146,7 +146,7 @@ func (h *handling) settle(ctx context.Context, intent Record, sent *inboxapi.Mes
 		return b.failedFor(ctx, "inbox", fmt.Errorf("send: %w", err), again)
 	case isRefusal:
 		h.verdict.Guard = "send-refused"
-		o := Outcome{Action: Handoff, Reason: "Inbox refused the reply: " + oneLine(refused.Message)}
+		o := Outcome{Action: Handoff, Cause: CauseUnavailable, Reason: "Inbox refused the reply: " + oneLine(refused.Message)}
 		h.verdict.Outcome = o
 		return h.handOff(ctx, o)
 	}
@@ -161,7 +161,7 @@ func (h *handling) unsendable(ctx context.Context, err error) result {
 	b := h.bot
 	if down := b.work.failingFor(h.c); ctx.Err() == nil && down > b.cfg.ModelPatience {
 		h.verdict.Guard = "cannot-send"
-		return h.handOff(ctx, Outcome{Action: Handoff, Reason: "no reply could be sent for " + down.Round(time.Second).String()})
+		return h.handOff(ctx, Outcome{Action: Handoff, Cause: CauseUnavailable, Reason: "no reply could be sent for " + down.Round(time.Second).String()})
 	}
 	r := b.failed(ctx, h.c, "inbox", err)
 	r.again = max(r.again, min(2*time.Minute, 5*time.Second<<min(h.c.tries, 5)))
@@ -236,6 +236,8 @@ func (h *handling) finishHandoff(ctx context.Context) result {
 			b.Logger.Error("handed over without its tag", "thread", h.c.thread, "reason", r.Reason, "err", err)
 		case err != nil:
 			return b.failed(ctx, h.c, "inbox", fmt.Errorf("handoff: %w", err))
+		default:
+			r.Seen = r.WithSeen(r.Tag)
 		}
 	}
 	r.State = StateHandoff

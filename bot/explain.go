@@ -1,11 +1,14 @@
 package bot
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"io"
 	"strings"
 	"time"
+
+	"inboxbot/bot/draftcheck"
 )
 
 // Explain takes one thread through the stations up to the outcome and prints
@@ -34,25 +37,31 @@ func (b *Bot) Explain(ctx context.Context, threadID string, ask bool, w io.Write
 		e.line("handoff: %v", err)
 		return e.err
 	}
-	v := b.judge(&gen, conv)
-	e.verdict(gen, v)
-	if v.Outcome.Action != Reply {
+	return e.rest(ctx, b, &gen, conv, ask)
+}
+
+func (e *explanation) rest(ctx context.Context, b *Bot, gen *Generation, conv *Conversation, ask bool) error {
+	t := thinker{cfg: b.cfg, gen: gen}
+	if ask {
+		t = b.thinker(gen)
+	}
+	th := Thought{Verdict: b.judge(gen, conv)}
+	e.verdict(gen, th.Verdict)
+	if th.Verdict.Outcome.Action != Reply {
 		return e.err
 	}
-	p, err := gen.Prompter.Prompt(conv, v.Outcome.Prompt, v.Guard)
-	if err != nil {
+	if err := t.build(conv, &th); err != nil {
 		e.section("prompt")
 		e.line("handoff: the prompt cannot be built: %v", err)
 		return e.err
 	}
-	e.prompt(p)
+	e.prompt(th.Prompt)
 	if ask {
-		h := &handling{bot: b, c: &candidate{thread: threadID}, gen: &gen, conv: conv, verdict: v}
-		o, err := h.ask(ctx)
+		th, err := t.think(ctx, conv, th.Verdict)
 		if err != nil {
 			return fmt.Errorf("model: %w", err)
 		}
-		e.decision(h, o)
+		e.decision(t, th)
 	}
 	return e.err
 }
@@ -113,7 +122,7 @@ func (e *explanation) record(c *Conversation) {
 	}
 }
 
-func (e *explanation) verdict(gen Generation, v Verdict) {
+func (e *explanation) verdict(gen *Generation, v Verdict) {
 	e.section("verdict (generation " + gen.Hash + ")")
 	for _, c := range v.Checks {
 		switch {
@@ -140,16 +149,43 @@ func (e *explanation) prompt(p Prompt) {
 	}
 }
 
-func (e *explanation) decision(h *handling, o Outcome) {
-	e.section(fmt.Sprintf("decision (%d tokens)", h.tokens.Total()))
-	for _, c := range h.verdict.Checks {
-		if c.Fired && c.Guard == h.verdict.Guard {
+func (e *explanation) decision(t thinker, th Thought) {
+	d := th.Decision
+	e.section(fmt.Sprintf("decision (%d tokens)", th.Tokens.Total()))
+	if d.Action != "" {
+		e.line("%s, confidence %.2f, language %s: %s", d.Action, d.Confidence, orNone(oneLine(d.Language)), orNone(oneLine(d.Reason)))
+	}
+	for line := range strings.Lines(d.Reply) {
+		e.line("| %s", visible(line))
+	}
+	for _, c := range th.Verdict.Checks {
+		if c.Fired {
 			e.line("%-20s FIRED", c.Guard)
 		}
 	}
-	e.line("=> %s: %s", o.Action, orNone(o.Reason))
-	for line := range strings.Lines(o.Text) {
-		e.line("| %s", visible(line))
+	e.draftChecks(t.gen, th)
+	e.line("=> %s by %s: %s", th.Verdict.Outcome.Action, th.Verdict.Guard, orNone(oneLine(th.Verdict.Outcome.Reason)))
+}
+
+// draftChecks prints what each of the bot's own checks says of a draft.
+func (e *explanation) draftChecks(gen *Generation, th Thought) {
+	if th.Decision.Action != Reply {
+		return
+	}
+	e.section("the bot's own checks of the draft")
+	for _, name := range draftcheck.Names {
+		said := "nothing"
+		for _, f := range th.Findings {
+			if f.Check == name {
+				said = fmt.Sprintf("%s: %q", f.Detail, oneLine(f.Span))
+				break
+			}
+		}
+		mode := cmp.Or(gen.DraftChecks[name], draftcheck.On)
+		if mode != draftcheck.On {
+			said = string(mode) + "; " + said
+		}
+		e.line("%-20s %s", name, said)
 	}
 }
 

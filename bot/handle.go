@@ -52,7 +52,7 @@ func (b *Bot) handle(ctx context.Context, c *candidate) result {
 		return h.gone(ctx)
 	case errors.Is(err, errUnreadable):
 		h.verdict.Guard = "unreadable"
-		return h.handOff(ctx, Outcome{Action: Handoff, Reason: errUnreadable.Error()})
+		return h.handOff(ctx, Outcome{Action: Handoff, Cause: CauseDoubt, Reason: errUnreadable.Error()})
 	case err != nil:
 		return b.failed(ctx, c, "inbox", err)
 	}
@@ -75,12 +75,15 @@ func (b *Bot) handle(ctx context.Context, c *candidate) result {
 	case Reply: // goes on below
 	}
 
+	if r, stop := h.unaffordable(ctx); stop {
+		return r
+	}
 	b.typing(work, h.conv)
-	o, err := h.ask(work)
-	if err != nil { // the model is out of reach; what it answered, however odd, is an outcome
+	if err := h.ask(work); err != nil { // the model is out of reach; what it answered, however odd, is an outcome
 		return h.modelDown(ctx, err)
 	}
-	switch h.verdict.Outcome = o; o.Action {
+	o := h.verdict.Outcome
+	switch o.Action {
 	case Skip:
 		return h.skipForGood(ctx, o)
 	case Handoff:
@@ -100,8 +103,7 @@ type handling struct {
 	lease   Lease
 	conv    *Conversation
 	verdict Verdict
-	prompt  Prompt
-	tokens  Tokens
+	thought Thought
 	started time.Time
 }
 
@@ -256,8 +258,10 @@ func (h *handling) next(s State, o Outcome) Record {
 		Guard:      h.verdict.Guard,
 		Reason:     o.Reason,
 		Generation: h.gen.Hash,
-		Tries:      h.lease.Record.Tries,
 		SentSum:    h.lease.Record.SentSum,
+		HandedAt:   h.lease.Record.HandedAt,
+		HandedTag:  h.lease.Record.HandedTag,
+		Seen:       h.lease.Record.WithSeen(h.conv.Tags...),
 	}
 }
 

@@ -2,6 +2,7 @@ package bot
 
 import (
 	"context"
+	"slices"
 	"time"
 )
 
@@ -37,6 +38,7 @@ type Record struct {
 	At        time.Time // the store's clock at the last transition
 	Guard     string    // the guard that decided
 	Reason    string    // why, one line
+	Cause     Cause     // why a person gets it; "" for everything else
 
 	Token string // StateIntent: the lease that began it
 	Text  string // StateIntent: what was or will be sent
@@ -51,6 +53,16 @@ type Record struct {
 	SentSum string
 	Tag     string // StateHanding: the tag to give
 	Assign  string // StateHanding: the member to assign, email or ID
+	Say     string // StateHanding and StateIntent: the name of the message to the prospect, "" for none
+
+	// HandedAt is when the newest handoff of this thread was decided, on the API's
+	// clock, and HandedTag the tag it gives. Both outlive the message, so that a
+	// thread given back is known by its missing tag.
+	HandedAt  time.Time
+	HandedTag string
+	// Seen names the tags the prospect had whenever the thread was recorded, newest
+	// last, at most SeenMax. They outlive their removal and the message.
+	Seen []string
 
 	// EndedID and EndedAt name the newest inbound message that came to an end
 	// before this record's: nothing up to it is answered again. Stores set them.
@@ -58,11 +70,26 @@ type Record struct {
 	EndedAt time.Time
 
 	Generation string // the hash of the rules and prompts that decided
-	Tries      int    // how often this message has been tried and put back
 
 	// Own is when each of the bot's own recent messages in this thread was sent,
 	// by message ID. It outlives the messages the record is about.
 	Own map[string]time.Time
+}
+
+// SeenMax is how many tags a record remembers.
+const SeenMax = 20
+
+// WithSeen returns r.Seen with the tags behind it: one that is seen again becomes
+// the newest, and the oldest make room.
+func (r Record) WithSeen(tags ...string) []string {
+	var seen []string
+	for _, tag := range slices.Backward(slices.Concat(r.Seen, tags)) {
+		if tag != "" && len(seen) < SeenMax && !slices.Contains(seen, tag) {
+			seen = append(seen, tag)
+		}
+	}
+	slices.Reverse(seen)
+	return seen
 }
 
 // Newer reports whether the inbound message (id, at) is newer than the one the

@@ -19,8 +19,8 @@ const (
 )
 
 // looping stops two bots that answer each other.
-func looping(_ *Bot, _ *Generation, c *Conversation) (Outcome, bool) {
-	o := Outcome{Action: Handoff}
+func looping(_ *judge, c *Conversation) (Outcome, bool) {
+	o := Outcome{Action: Handoff, Cause: CauseLoop}
 	switch rounds := c.exchanges(); {
 	case sameWords(rounds) >= loopSame:
 		o.Reason = fmt.Sprintf("loop: the prospect has written nearly the same %d times", sameWords(rounds))

@@ -17,6 +17,7 @@ type Metrics struct {
 	modelTook  prometheus.Histogram
 	modelCalls *prometheus.CounterVec
 	tokens     *prometheus.CounterVec
+	usd        prometheus.Counter
 	trouble    *prometheus.CounterVec
 	overtaken  prometheus.Counter
 	inDoubt    *tally
@@ -64,6 +65,7 @@ func NewMetrics(reg prometheus.Registerer) *Metrics {
 		took:       seconds("handle_seconds", "Work on one thread, the model included.", .05, .1, .25, .5, 1, 2.5, 5, 10, 30, 60, 120),
 		modelTook:  seconds("model_seconds", "One call of the model.", .1, .25, .5, 1, 2.5, 5, 10, 20, 45, 90),
 		modelCalls: counters("model_calls_total", "Calls of the model, by how they ended.", "result"),
+		usd:        counter("model_usd_total", "What the model's tokens cost, in USD, where prices are given."),
 		tokens:     counters("model_tokens_total", "Tokens used.", "kind"),
 		trouble:    counters("trouble_total", "Failures outside of any one decision, by the part that failed.", "part"),
 		overtaken:  counter("drafts_overtaken_total", "Drafts thrown away because the thread changed while the model thought."),
@@ -84,7 +86,7 @@ func NewMetrics(reg prometheus.Registerer) *Metrics {
 		m.tokens.WithLabelValues(kind)
 	}
 	if reg != nil {
-		reg.MustRegister(m.handled, m.waited, m.took, m.modelTook, m.modelCalls, m.tokens, m.trouble,
+		reg.MustRegister(m.handled, m.waited, m.took, m.modelTook, m.modelCalls, m.tokens, m.usd, m.trouble,
 			m.overtaken, m.inDoubt.Counter, m.seenAfter, m.untagged.Counter, m.listLag, m.foreign.Counter, m.seen)
 	}
 	return m
@@ -113,6 +115,15 @@ func (m *Metrics) watch(b *Bot) {
 		return float64(b.Health().InDoubt)
 	})
 	gauge("model_down_seconds", "How long the model has been out of reach.", func() float64 { return b.Health().ModelDown.Seconds() })
+	for kind, used := range map[string]func() float64{
+		"tokens": func() float64 { tokens, _ := b.BudgetUsed(); return tokens },
+		"usd":    func() float64 { _, usd := b.BudgetUsed(); return usd },
+	} {
+		m.reg.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+			Name: "inboxbot_budget_used_ratio", Help: "Share of the day's budget that is used, 1 being all of it; 0 without a budget.",
+			ConstLabels: prometheus.Labels{"kind": kind},
+		}, used))
+	}
 	gauge("accounts_offline", "Account links that cannot send.", func() float64 { return float64(len(b.Health().AccountsOffline)) })
 	gauge("last_sweep_timestamp_seconds", "When this process last went through the inbox without an error, 0: never.", func() float64 {
 		if at := b.Health().LastSweep; !at.IsZero() {
@@ -130,14 +141,14 @@ func truth(b bool) float64 {
 	return 0
 }
 
-func (m *Metrics) handledThread(h Handled, waited time.Duration) {
+func (m *Metrics) handledThread(h Handled) {
 	m.handled.WithLabelValues(string(h.Outcome), h.Guard, h.Mode).Inc()
 	m.took.Observe(h.Elapsed.Seconds())
 	if h.Guard == safetyLoop {
 		m.loops.Add(1)
 	}
 	if h.Outcome == Reply {
-		m.waited.Observe(waited.Seconds())
+		m.waited.Observe(h.Waited.Seconds())
 	}
 }
 

@@ -209,14 +209,14 @@ func (b *Bot) judgeRow(ctx context.Context, gen *Generation, c *candidate, noSto
 	switch {
 	case v.final(conv) && v.Outcome.Action == Skip:
 		b.work.drop(c.thread)
-		if b.report(ctx, gen, conv, v, nil, 0) && !noStore {
+		if b.report(ctx, gen, conv, Thought{Verdict: v}, 0) && !noStore {
 			b.close(ctx, Lease{Thread: c.thread, Record: c.record})
 		}
 		return nil
 	case v.final(conv):
 		again := b.again(conv, v)
 		c.due, c.parked = time.Now().Add(again), true
-		b.report(ctx, gen, conv, v, nil, 0)
+		b.report(ctx, gen, conv, Thought{Verdict: v}, 0)
 		if !noStore {
 			b.note(ctx, conv, v, again)
 		}
@@ -251,7 +251,7 @@ func (b *Bot) note(ctx context.Context, c *Conversation, v Verdict, again time.D
 	next := Record{
 		Thread: c.Thread.ID, State: StateWaiting,
 		MessageID: last.ID, MessageAt: last.At, SeenAt: c.Now,
-		Guard: v.Guard, Reason: v.Outcome.Reason,
+		Guard: v.Guard, Reason: v.Outcome.Reason, Seen: c.Record.WithSeen(c.Tags...),
 	}
 	if r := c.Record; r.State == StateWaiting && !r.SeenAt.IsZero() && !b.fading(c, v) {
 		next.SeenAt = r.SeenAt // the message before it waits still

@@ -84,7 +84,7 @@ func (h *handling) inDoubt(ctx context.Context, reason string) result {
 	r := h.lease.Record
 	r.State, r.Reason, r.Tag, r.Assign = StateHanding, reason, h.bot.cfg.HandoffTag, ""
 	r.Guard = "in-doubt"
-	h.verdict = Verdict{Guard: r.Guard, Outcome: Outcome{Action: Handoff, Reason: reason}}
+	h.verdict = Verdict{Guard: r.Guard, Outcome: Outcome{Action: Handoff, Cause: CauseDoubt, Reason: reason}}
 	if !h.advance(ctx, r, 10*time.Second) {
 		return h.bot.failed(ctx, h.c, "redis", errNotMoved)
 	}

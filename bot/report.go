@@ -14,23 +14,33 @@ type Handled struct {
 	Asked      string // the newest inbound text
 	Outcome    Action
 	Reason     string
+	Cause      Cause // of a handoff
 	Guard      string
 	Reply      string // what was sent, or would have been
-	Mode       string // live or dry-run
+	Mode       string // live, draft, shadow or dry-run
 	Generation string
+	At         time.Time     // on the API's clock
+	Waited     time.Duration // since the message was written
 	Elapsed    time.Duration
 	Tokens     Tokens
+	USD        float64 // what the tokens cost, 0 when no prices are known
+
+	ProspectID string // the prospect's ID on X, which no renaming changes
+	Account    string // the username of the account link
+	Thought    Thought
 }
 
 // report tells of the handled thread.
 func (h *handling) report(ctx context.Context) {
-	h.bot.report(ctx, h.gen, h.conv, h.verdict, &h.tokens, time.Since(h.started))
+	h.thought.Verdict = h.verdict
+	h.bot.report(ctx, h.gen, h.conv, h.thought, time.Since(h.started))
 }
 
 // report tells of a handled thread: one log line, the metrics, and whoever
 // listens. What was said before about the same message is not said again; it
 // returns whether it had anything to tell.
-func (b *Bot) report(ctx context.Context, gen *Generation, c *Conversation, v Verdict, tokens *Tokens, took time.Duration) bool {
+func (b *Bot) report(ctx context.Context, gen *Generation, c *Conversation, th Thought, took time.Duration) bool {
+	v := th.Verdict
 	if c == nil || v.Guard == safetyTurn && c.Record.State.Terminal() {
 		return false // it was told when it was done
 	}
@@ -44,12 +54,11 @@ func (b *Bot) report(ctx context.Context, gen *Generation, c *Conversation, v Ve
 	out := Handled{
 		Thread: c.Thread.ID, Message: last.ID, Prospect: c.Thread.Prospect.Username, Asked: last.Text,
 		Outcome: v.Outcome.Action, Reason: v.Outcome.Reason, Guard: v.Guard, Reply: v.Outcome.Text,
-		Mode: b.mode(), Generation: gen.Hash, Elapsed: took,
+		Cause: v.Outcome.Cause, Mode: b.mode(), Generation: gen.Hash, Elapsed: took, Tokens: th.Tokens, USD: b.cfg.Prices.USD(th.Tokens),
+		At: b.Now(), Waited: max(0, c.Now.Sub(last.At)),
+		ProspectID: c.Thread.Prospect.PlatformID, Account: c.Account.Username, Thought: th,
 	}
-	if tokens != nil {
-		out.Tokens = *tokens
-	}
-	b.Metrics.handledThread(out, c.Now.Sub(last.At))
+	b.Metrics.handledThread(out)
 	b.Logger.InfoContext(ctx, "handled", "thread", out.Thread, "message", out.Message,
 		"outcome", string(out.Outcome), "reason", oneLine(out.Reason), "guard", out.Guard, "mode", out.Mode,
 		"generation", out.Generation, "ms", took.Milliseconds(), "tokens", out.Tokens.Total())

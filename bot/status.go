@@ -122,6 +122,8 @@ type Health struct {
 	OldestUnanswered time.Duration // how long the first of them has waited
 	InDoubt          int           // sends of which this process does not know yet whether they arrived
 	AccountsOffline  []string      // usernames of the account links that cannot send, sorted
+	TokensUsed       float64       // share of the day's budget of tokens, 1 being all of it; 0 without one
+	USDUsed          float64       // share of the day's budget of money
 
 	// What has happened in this process since it started.
 	DoubtfulSends, LoopsStopped, UntaggedHandoffs, ForeignReplies int
@@ -134,6 +136,7 @@ func (b *Bot) Health() Health {
 	h.ModelDown = b.model.downFor(time.Now())
 	h.OldestUnanswered, h.Waiting = b.work.oldest(b.Now())
 	h.InDoubt = b.work.inDoubt()
+	h.TokensUsed, h.USDUsed = b.BudgetUsed()
 	for _, a := range b.dir.allAccounts() {
 		if a.Status != "active" {
 			h.AccountsOffline = append(h.AccountsOffline, a.Username)

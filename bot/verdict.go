@@ -61,7 +61,14 @@ type Guards interface {
 type safety struct {
 	name  string
 	needs bool // the thread's messages
-	judge func(b *Bot, gen *Generation, c *Conversation) (Outcome, bool)
+	judge func(j *judge, c *Conversation) (Outcome, bool)
+}
+
+// judge is what a verdict depends on besides the conversation.
+type judge struct {
+	cfg Config
+	gen *Generation
+	own func(platformID string) bool // whether an account on X is one of the team's
 }
 
 // The bot's own guards, in the order they are asked.
@@ -91,18 +98,30 @@ const (
 // that has not been read it asks what a row can answer; its verdict then counts
 // only where it leads to silence (see Verdict.final).
 func (b *Bot) judge(gen *Generation, c *Conversation) Verdict {
+	j := judge{cfg: b.cfg, gen: gen, own: b.dir.isOwnPlatformID}
+	return j.verdict(c)
+}
+
+// Judge is the verdict about a conversation of the past, or one that an author
+// made up, by the bot's own guards as cfg sets them and then gen's.
+func Judge(cfg Config, gen Generation, c *Conversation) Verdict {
+	j := judge{cfg: cfg.withDefaults(), gen: &gen, own: func(string) bool { return false }}
+	return j.verdict(c)
+}
+
+func (j *judge) verdict(c *Conversation) Verdict {
 	var checks []Check
 	for _, s := range safeties {
 		if s.needs && !c.Read {
 			continue
 		}
-		o, fired := s.judge(b, gen, c)
+		o, fired := s.judge(j, c)
 		checks = append(checks, Check{Guard: s.name, Fired: fired})
 		if fired {
 			return Verdict{Outcome: o, Guard: s.name, Checks: checks}
 		}
 	}
-	v := gen.Guards.Judge(c)
+	v := j.gen.Guards.Judge(c)
 	v.Checks = append(checks, v.Checks...)
 	return v
 }
@@ -117,7 +136,7 @@ func (v Verdict) final(c *Conversation) bool {
 	return !v.Unread() && (v.Outcome.Action == Skip || v.Outcome.Action == Wait)
 }
 
-func notOurTurn(_ *Bot, _ *Generation, c *Conversation) (Outcome, bool) {
+func notOurTurn(_ *judge, c *Conversation) (Outcome, bool) {
 	newest, ok := c.newest()
 	switch {
 	case !ok:
@@ -132,41 +151,41 @@ func notOurTurn(_ *Bot, _ *Generation, c *Conversation) (Outcome, bool) {
 	return Outcome{Action: Skip, Reason: "we wrote last"}, true
 }
 
-func unknownAuthor(_ *Bot, _ *Generation, c *Conversation) (Outcome, bool) {
+func unknownAuthor(_ *judge, c *Conversation) (Outcome, bool) {
 	newest, _ := c.newest()
 	switch {
 	case newest.Side == SideUnknown:
-		return Outcome{Action: Handoff, Reason: "cannot tell who wrote the newest message"}, true
+		return Outcome{Action: Handoff, Cause: CauseDoubt, Reason: "cannot tell who wrote the newest message"}, true
 	case newest.At.IsZero(), newest.ID == "":
-		return Outcome{Action: Handoff, Reason: "the newest message has no time or no id"}, true
+		return Outcome{Action: Handoff, Cause: CauseDoubt, Reason: "the newest message has no time or no id"}, true
 	}
 	return Outcome{}, false
 }
 
-func ownAccount(b *Bot, _ *Generation, c *Conversation) (Outcome, bool) {
+func ownAccount(j *judge, c *Conversation) (Outcome, bool) {
 	return Outcome{Action: Skip, Reason: "the other party is an account of this team"},
-		b.dir.isOwnPlatformID(c.Thread.Prospect.PlatformID)
+		j.own(c.Thread.Prospect.PlatformID)
 }
 
-func request(b *Bot, _ *Generation, c *Conversation) (Outcome, bool) {
-	return Outcome{Action: Skip, Reason: "a message request"}, c.Thread.IsRequest && !b.cfg.AnswerRequests
+func request(j *judge, c *Conversation) (Outcome, bool) {
+	return Outcome{Action: Skip, Reason: "a message request"}, c.Thread.IsRequest && !j.cfg.AnswerRequests
 }
 
 // syncPatience is how long older messages may go on being imported before a
 // person should have a look.
 const syncPatience = time.Hour
 
-func syncing(_ *Bot, _ *Generation, c *Conversation) (Outcome, bool) {
+func syncing(_ *judge, c *Conversation) (Outcome, bool) {
 	if !c.Thread.IsSyncing {
 		return Outcome{}, false
 	}
 	if r := c.Record; !r.State.Terminal() && !r.SeenAt.IsZero() && c.Now.Sub(r.SeenAt) > syncPatience {
-		return Outcome{Action: Handoff, Reason: "its older messages are still being imported"}, true
+		return Outcome{Action: Handoff, Cause: CauseUnavailable, Reason: "its older messages are still being imported"}, true
 	}
 	return Outcome{Action: Wait, Reason: "older messages are being imported"}, true
 }
 
-func accountOffline(_ *Bot, _ *Generation, c *Conversation) (Outcome, bool) {
+func accountOffline(_ *judge, c *Conversation) (Outcome, bool) {
 	switch {
 	case c.Account.ID == "":
 		return Outcome{Action: Skip, Reason: "its account is not linked to the team any more"}, true
@@ -179,7 +198,7 @@ func accountOffline(_ *Bot, _ *Generation, c *Conversation) (Outcome, bool) {
 // tooOld leaves a message to people that is older than MaxAge when it is first
 // seen, or that nobody could judge for as long: the bot or what it needs was
 // away. One that waits for opening hours does not grow too old; see note.
-func tooOld(b *Bot, _ *Generation, c *Conversation) (Outcome, bool) {
+func tooOld(j *judge, c *Conversation) (Outcome, bool) {
 	last, ok := c.Last()
 	if !ok {
 		return Outcome{}, false
@@ -188,32 +207,32 @@ func tooOld(b *Bot, _ *Generation, c *Conversation) (Outcome, bool) {
 	if r := c.Record; !r.State.Terminal() && r.SeenAt.After(since) {
 		since = r.SeenAt
 	}
-	return Outcome{Action: Skip, Reason: "nobody has looked at it for more than " + b.cfg.MaxAge.String()},
-		c.Now.Sub(since) > b.cfg.MaxAge
+	return Outcome{Action: Skip, Reason: "nobody has looked at it for more than " + j.cfg.MaxAge.String()},
+		c.Now.Sub(since) > j.cfg.MaxAge
 }
 
-func handedOver(b *Bot, gen *Generation, c *Conversation) (Outcome, bool) {
+func handedOver(j *judge, c *Conversation) (Outcome, bool) {
 	for _, tag := range c.Tags {
 		same := func(other string) bool { return strings.EqualFold(tag, other) }
-		if same(b.cfg.HandoffTag) || slices.ContainsFunc(gen.HandoffTags, same) {
+		if same(j.cfg.HandoffTag) || slices.ContainsFunc(j.gen.HandoffTags, same) {
 			return Outcome{Action: Skip, Reason: "the prospect has the tag " + tag}, true
 		}
 	}
 	return Outcome{}, false
 }
 
-func personTookOver(b *Bot, _ *Generation, c *Conversation) (Outcome, bool) {
-	return Outcome{Action: Wait, Reason: "a person wrote less than " + b.cfg.TakeoverPause.String() + " ago"},
-		c.HumanAgo() < b.cfg.TakeoverPause
+func personTookOver(j *judge, c *Conversation) (Outcome, bool) {
+	return Outcome{Action: Wait, Reason: "a person wrote less than " + j.cfg.TakeoverPause.String() + " ago"},
+		c.HumanAgo() < j.cfg.TakeoverPause
 }
 
 // settling waits for the prospect to finish: a burst of messages gets one reply.
-func settling(b *Bot, _ *Generation, c *Conversation) (Outcome, bool) {
+func settling(j *judge, c *Conversation) (Outcome, bool) {
 	last, ok := c.Last()
-	if !ok || c.Now.Sub(last.At) >= b.cfg.Settle {
+	if !ok || c.Now.Sub(last.At) >= j.cfg.Settle {
 		return Outcome{}, false
 	}
-	return Outcome{Action: Wait, Reason: "the prospect may still be writing"}, c.waited() < b.cfg.SettleMax
+	return Outcome{Action: Wait, Reason: "the prospect may still be writing"}, c.waited() < j.cfg.SettleMax
 }
 
 // waited is Waiting also for a conversation that has not been read: a row holds
@@ -225,9 +244,9 @@ func (c *Conversation) waited() time.Duration {
 	return c.Waiting()
 }
 
-func capReached(b *Bot, _ *Generation, c *Conversation) (Outcome, bool) {
+func capReached(j *judge, c *Conversation) (Outcome, bool) {
 	n := c.RepliesToday()
-	return Outcome{Action: Handoff, Reason: fmt.Sprintf("%d replies of the bot within 24 hours", n)}, n >= b.cfg.MaxReplies
+	return Outcome{Action: Handoff, Cause: CauseCap, Reason: fmt.Sprintf("%d replies of the bot within 24 hours", n)}, n >= j.cfg.MaxReplies
 }
 
 // again is how long a wait lasts at least: to the moment the guard that said it

@@ -157,7 +157,7 @@ func (s *Store) Records(ctx context.Context, threadIDs []string) (map[string]bot
 // record returns a copy that shares nothing.
 func (s *Store) record(threadID string) bot.Record {
 	r := s.records[threadID].Record
-	r.Thread, r.Own = threadID, maps.Clone(r.Own)
+	r.Thread, r.Own, r.Seen = threadID, maps.Clone(r.Own), slices.Clone(r.Seen)
 	return r
 }
 
@@ -340,7 +340,8 @@ func (m *move) do(again time.Duration) {
 	r := &rec.Record
 	r.Thread, r.At, r.Token = m.l.Thread, ms(m.now), ""
 	r.MessageAt, r.SeenAt, r.LookedAt = ms(r.MessageAt), ms(r.SeenAt), ms(r.LookedAt)
-	r.Own = m.own()
+	r.HandedAt = ms(r.HandedAt)
+	r.Own, r.Seen = m.own(), old.WithSeen(r.Seen...)
 	if r.State != bot.StateSent {
 		r.SentID = ""
 	}
@@ -355,6 +356,9 @@ func (m *move) do(again time.Duration) {
 	}
 	if r.State != bot.StateHanding {
 		r.Tag, r.Assign = "", ""
+	}
+	if r.State != bot.StateHanding && r.State != bot.StateIntent {
+		r.Say = ""
 	}
 	retried := m.same && old.State == bot.StateRetry && (r.State == bot.StateRetry || r.State == bot.StateWaiting)
 	switch {
@@ -384,7 +388,10 @@ func (m *move) do(again time.Duration) {
 // keep carries over what the record knows of the same message.
 func (m *move) keep(rec *record) {
 	r, old := &rec.Record, m.rec
-	r.SentSum = cmp.Or(r.SentSum, old.SentSum)
+	r.SentSum, r.HandedTag = cmp.Or(r.SentSum, old.SentSum), cmp.Or(r.HandedTag, old.HandedTag)
+	if r.HandedAt.IsZero() {
+		r.HandedAt = old.HandedAt
+	}
 	if !m.same {
 		if old.MessageID != "" && old.MessageAt.Equal(r.MessageAt) {
 			rec.finished = maps.Clone(old.finished)
@@ -398,8 +405,7 @@ func (m *move) keep(rec *record) {
 	rec.finished = old.finished
 	r.MessageAt = old.MessageAt
 	r.Guard, r.Reason = cmp.Or(r.Guard, old.Guard), cmp.Or(r.Reason, old.Reason)
-	r.Generation = cmp.Or(r.Generation, old.Generation)
-	r.Tries = max(r.Tries, old.Tries)
+	r.Generation, r.Cause = cmp.Or(r.Generation, old.Generation), cmp.Or(r.Cause, old.Cause)
 	if r.SeenAt.IsZero() {
 		r.SeenAt = old.SeenAt
 	}

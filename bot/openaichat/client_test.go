@@ -228,7 +228,7 @@ func TestSchema(t *testing.T) {
 		}
 		schema := wrapper["schema"].(map[string]any)
 		var fields map[string]any
-		if err := json.Unmarshal([]byte(mustJSON(t, bot.Decision{})), &fields); err != nil {
+		if err := json.Unmarshal([]byte(mustJSON(t, bot.Decision{Language: "en", Cause: bot.CauseFacts})), &fields); err != nil {
 			t.Fatal(err)
 		}
 		properties := schema["properties"].(map[string]any)

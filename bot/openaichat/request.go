@@ -18,16 +18,18 @@ const decisionSchema = `{
     "action": {"type": "string", "enum": ["reply", "handoff", "skip"], "description": "reply: send the reply; handoff: a person should answer; skip: nothing needs an answer"},
     "reply": {"type": "string", "description": "the message to send; empty unless action is reply"},
     "confidence": {"type": "number", "description": "from 0 to 1: how sure you are that this action and reply are right"},
-    "reason": {"type": "string", "description": "one line for the team that says why"}
+    "reason": {"type": "string", "description": "one line for the team that says why"},
+    "language": {"type": "string", "description": "the language of the person's last messages as a code, such as en or pt-br"},
+    "cause": {"type": "string", "enum": ["", "asked-for-person", "not-in-facts", "policy"], "description": "with handoff: asked-for-person, they want a person; not-in-facts, you do not know; policy, you must not answer this; else empty"}
   },
-  "required": ["action", "reply", "confidence", "reason"],
+  "required": ["action", "reply", "confidence", "reason", "language", "cause"],
   "additionalProperties": false
 }`
 
 // jsonInstruction ends the system message where the server is not given the
 // schema. OpenAI refuses json_object unless a message says JSON.
 const jsonInstruction = `Answer with one JSON object and nothing else, no text around it, with exactly these keys:
-{"action": "reply" or "handoff" or "skip", "reply": "the message to send, empty unless action is reply", "confidence": a number from 0 to 1, "reason": "one line for the team"}`
+{"action": "reply" or "handoff" or "skip", "reply": "the message to send, empty unless action is reply", "confidence": a number from 0 to 1, "reason": "one line for the team", "language": "en, de, ...: of their last messages", "cause": with handoff one of "asked-for-person", "not-in-facts", "policy", else ""}`
 
 // temperature is low because an answer should not depend on luck. 0 cannot be
 // sent: the library leaves it out.

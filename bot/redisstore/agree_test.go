@@ -95,11 +95,15 @@ func compare(t *testing.T, moves []storeMove) error {
 func moved(m storeMove, start time.Time) bot.Record {
 	r := bot.Record{
 		State: m.State, MessageID: fmt.Sprint("m", m.Message), MessageAt: start.Add(time.Duration(m.Message/2) * time.Second),
-		Guard: string("g" + m.State), Tries: m.Message, Text: "text", Base: "base", LookedAt: start, Tag: "tag", Assign: "robin",
+		Guard: string("g" + m.State), Text: "text", Base: "base", LookedAt: start, Tag: "tag", Assign: "robin",
 		SentID: fmt.Sprint("o", m.Message), Generation: "f00d",
 	}
 	if m.Message%2 == 0 {
 		r.SentSum = fmt.Sprint("sum", m.Message)
+		r.Cause, r.Say, r.HandedAt, r.HandedTag = bot.CauseLoop, "sorry", start.Add(time.Duration(m.Message)*time.Hour), fmt.Sprint("tag", m.Message)
+	}
+	for i := range 5 * m.Message {
+		r.Seen = append(r.Seen, fmt.Sprint("seen", (i*m.Message)%37))
 	}
 	if m.Own {
 		r.SeenAt, r.Own = time.Now(), map[string]time.Time{"own": time.Now()}

@@ -53,13 +53,14 @@ func BenchmarkReply(b *testing.B) {
 	})
 }
 
-func reply(ctx context.Context, b *testing.B, s *redisstore.Store, thread string) {
+func reply(ctx context.Context, b *testing.B, s *redisstore.Store, thread string, tags ...string) {
 	b.Helper()
 	l, err := s.Claim(ctx, thread)
 	if err != nil {
 		b.Fatal(err)
 	}
 	next := intent("k3m9x2q7v5b8n1c4z6j0h2t9")
+	next.Seen = tags
 	if err := s.Advance(ctx, l, next, time.Minute); err != nil {
 		b.Fatal(err)
 	}
@@ -106,8 +107,19 @@ func BenchmarkBudget(b *testing.B) {
 
 // BenchmarkMemory fills a real server with 100,000 terminal records as a reply
 // leaves them, with IDs as long as Inbox's (24 characters), and reports what one takes: as Redis counts its memory, which
-// includes the key, the expiry and the allocator's rounding.
+// includes the key, the expiry and the allocator's rounding. Prospects have no
+// tags, three, or as many as a record remembers.
 func BenchmarkMemory(b *testing.B) {
+	for _, tags := range []int{0, 3, bot.SeenMax} {
+		b.Run(fmt.Sprintf("%d tags", tags), func(b *testing.B) { memory(b, tags) })
+	}
+}
+
+func memory(b *testing.B, tags int) {
+	seen := make([]string, tags)
+	for i := range seen {
+		seen[i] = fmt.Sprint("needs-human-", i)
+	}
 	url := startRedis(b).url()
 	c := redis.NewClient(must(redis.ParseURL(url)))
 	defer c.Close()
@@ -119,7 +131,7 @@ func BenchmarkMemory(b *testing.B) {
 		for w := range 8 {
 			workers.Go(func() {
 				for i := w; i < records; i += 8 {
-					reply(b.Context(), b, s, fmt.Sprintf("tz4a298xw76a%012d", i))
+					reply(b.Context(), b, s, fmt.Sprintf("tz4a298xw76a%012d", i), seen...)
 				}
 			})
 		}

@@ -45,20 +45,23 @@ func FuzzURL(f *testing.F) {
 // FuzzRecord: whatever prospects and rule authors write goes into a record and
 // comes out the same, and nothing in it is taken for a part of the record.
 func FuzzRecord(f *testing.F) {
-	f.Add("thread", "message", "It is 20 €.", "asked", "own-1", int64(1_763_000_000_000), 3)
-	f.Add("t}{:*", "m\n", "{{.Secret}}\x00\xff\r\n$5\r\n", "o:x\nst\nsent", "o:", int64(-1), -1)
-	f.Add("dry:r:x", "o:1", "st", strings.Repeat("é", 40), "\n", int64(0), 1<<30)
+	f.Add("thread", "message", "It is 20 €.", "asked", "own-1", int64(1_763_000_000_000), "VIP")
+	f.Add("t}{:*", "m\n", "{{.Secret}}\x00\xff\r\n$5\r\n", "o:x\nst\nsent", "o:", int64(-1), "t:\r\n")
+	f.Add("dry:r:x", "o:1", "st", strings.Repeat("é", 40), "\n", int64(0), "")
 	_, c := mini(f)
 	s, err := redisstore.Open(f.Context(), redisstore.Options{Client: c, Team: "team", Fresh: true})
 	if err != nil {
 		f.Fatal(err)
 	}
-	f.Fuzz(func(t *testing.T, thread, message, text, reason, own string, at int64, tries int) {
+	f.Fuzz(func(t *testing.T, thread, message, text, reason, own string, at int64, tag string) {
 		ctx := context.Background()
 		next := bot.Record{
 			State: bot.StateIntent, MessageID: message, MessageAt: time.UnixMilli(at % (1 << 50)).UTC(),
-			Text: text, Reason: reason, Guard: text, Base: own, Tries: max(0, tries%1_000_000),
+			Text: text, Reason: reason, Guard: text, Base: own,
 			Own: map[string]time.Time{own: time.Now().UTC().Truncate(time.Millisecond)},
+		}
+		if tag != "" {
+			next.Seen, next.HandedTag, next.Say, next.Cause = []string{tag}, tag, tag, bot.Cause(tag)
 		}
 		l, err := s.Claim(ctx, thread)
 		if thread == "" {

@@ -1,6 +1,7 @@
 package redisstore
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -37,7 +38,8 @@ const longest = 64
 //     with again 0. An intent, a handoff under way and a new retry stay open.
 //   - Reason and Guard of a terminal record are cut to 64 bytes.
 //   - Own and SentID are added to what is known, never taken away; the 64 newest
-//     of the last 48 hours are kept. SentSum stays until there is another.
+//     of the last 48 hours are kept. SentSum, HandedAt and HandedTag stay until
+//     there are others, and Seen is added to what was seen before.
 //   - Terminal and closed records are forgotten after Options.Retention.
 func (s *Store) Advance(ctx context.Context, l bot.Lease, next bot.Record, again time.Duration) error {
 	if l.Thread == "" {
@@ -152,7 +154,11 @@ const (
 	fieldTag     = "tag"
 	fieldAssign  = "assign"
 	fieldRules   = "rules"
-	fieldTries   = "tries"
+	fieldCause   = "cause"
+	fieldSay     = "say"
+	fieldHanded  = "handed"
+	fieldHandTag = "htag"
+	fieldTagSeen = "t:" // and the tag's name; a field each, for one long value costs more than many short
 	fieldOwn     = "o:" // and the message's ID
 )
 
@@ -175,9 +181,11 @@ func fieldsFor(next bot.Record) ([]any, error) {
 		add(fieldText, next.Text)
 		add(fieldBase, next.Base)
 		add(fieldLooked, unixMSOrNone(next.LookedAt))
+		add(fieldSay, next.Say)
 	case bot.StateHanding:
 		add(fieldTag, next.Tag)
 		add(fieldAssign, next.Assign)
+		add(fieldSay, next.Say)
 	case bot.StateSent, bot.StateHandoff, bot.StateAnswered, bot.StateSkipped:
 		guard, reason = cut(guard), cut(reason)
 	case bot.StateNone:
@@ -190,8 +198,13 @@ func fieldsFor(next bot.Record) ([]any, error) {
 	add(fieldSeen, unixMSOrNone(next.SeenAt))
 	add(fieldRules, next.Generation)
 	add(fieldSentSum, next.SentSum)
-	if next.Tries > 0 {
-		add(fieldTries, strconv.Itoa(next.Tries))
+	add(fieldCause, string(next.Cause))
+	add(fieldHanded, unixMSOrNone(next.HandedAt))
+	add(fieldHandTag, next.HandedTag)
+	for i, tag := range next.Seen {
+		if tag != "" {
+			add(fieldTagSeen+tag, strconv.Itoa(i))
+		}
 	}
 	for id, at := range next.Own {
 		add(fieldOwn+id, unixMSOrNone(at))
@@ -226,6 +239,11 @@ func readRecord(thread string, h map[string]string) bot.Record {
 		Tag:        h[fieldTag],
 		Assign:     h[fieldAssign],
 		Generation: h[fieldRules],
+		Cause:      bot.Cause(h[fieldCause]),
+		Say:        h[fieldSay],
+		HandedAt:   readMS(h[fieldHanded]),
+		HandedTag:  h[fieldHandTag],
+		Seen:       readSeen(h),
 	}
 	if r.State != bot.StateIntent {
 		r.Token = "" // kept to know repeats by
@@ -233,7 +251,6 @@ func readRecord(thread string, h map[string]string) bot.Record {
 	if at, id, ok := strings.Cut(h[fieldEnded], ":"); ok {
 		r.EndedAt, r.EndedID = readMS(at), id
 	}
-	r.Tries, _ = strconv.Atoi(h[fieldTries])
 	for name, at := range h {
 		if id, ok := strings.CutPrefix(name, fieldOwn); ok {
 			if r.Own == nil {
@@ -243,6 +260,20 @@ func readRecord(thread string, h map[string]string) bot.Record {
 		}
 	}
 	return r
+}
+
+// readSeen returns the tags seen, in order of their numbers.
+func readSeen(h map[string]string) []string {
+	var tags []string
+	at := map[string]int{}
+	for name, n := range h {
+		if tag, ok := strings.CutPrefix(name, fieldTagSeen); ok {
+			at[tag], _ = strconv.Atoi(n)
+			tags = append(tags, tag)
+		}
+	}
+	slices.SortFunc(tags, func(a, b string) int { return cmp.Compare(at[a], at[b]) })
+	return tags
 }
 
 func fieldsOf(flat []any) map[string]string {

@@ -33,6 +33,10 @@ type Config struct {
 	OpenAIModel    string `env:"OPENAI_MODEL" help:"name of the model; required by run when a guard can reply"`
 	ResponseFormat string `env:"OPENAI_RESPONSE_FORMAT, default=json_schema" help:"json_schema, or json_object or text for servers that know less"`
 
+	PriceInput  float64 `env:"OPENAI_PRICE_INPUT, default=0" help:"USD per million input tokens; with prices, costs are counted"`
+	PriceCached float64 `env:"OPENAI_PRICE_CACHED, default=0" help:"USD per million input tokens that the server had cached; 0: as input"`
+	PriceOutput float64 `env:"OPENAI_PRICE_OUTPUT, default=0" help:"USD per million output tokens"`
+
 	RedisURL Secret `env:"REDIS_URL" help:"redis://, rediss://, sentinel or cluster URL; empty: embedded, in memory, forgotten at exit"`
 
 	Mode       string `env:"BOT_MODE, default=dry-run" help:"dry-run logs outcomes, live carries them out"`
@@ -51,8 +55,12 @@ type Config struct {
 	TakeoverPause time.Duration `env:"BOT_TAKEOVER_PAUSE, default=24h" help:"silence after a person on our side wrote"`
 	MaxAge        time.Duration `env:"BOT_MAX_AGE, default=24h" help:"messages already older than this when first seen are left to people"`
 
+	MaxTokensPerDay int64   `env:"BOT_MAX_TOKENS_PER_DAY, default=0" help:"tokens of the model a day, all processes together; past it, handoff; 0: no bound"`
+	MaxUSDPerDay    float64 `env:"BOT_MAX_USD_PER_DAY, default=0" help:"what the model may cost a day, needs prices; past it, handoff; 0: no bound"`
+
 	AnswerRequests bool   `env:"BOT_ANSWER_REQUESTS, default=false" help:"whether message requests are answered too"`
 	MaxReplies     int    `env:"BOT_MAX_REPLIES_PER_THREAD, default=25" help:"replies to one thread in 24 hours; past it, handoff"`
+	MaxReplyChars  int    `env:"BOT_MAX_REPLY_CHARS, default=2000" help:"longest reply in characters as X counts them (UTF-16), up to 10000; a longer draft goes to a person"`
 	HandoffTag     string `env:"BOT_HANDOFF_TAG, default=needs-human" help:"tag that hands a prospect to people; removing it gives them back"`
 
 	HTTPAddr        string        `env:"BOT_HTTP_ADDR, default=127.0.0.1:8080" help:"serves /healthz, /readyz and /metrics; set but empty: off"`
@@ -311,7 +319,7 @@ func badValue(v variable, value string) string {
 		return notOneOf(value, "debug", "info", "warn", "error")
 	case reflect.TypeFor[bool]():
 		return notOneOf(value, "true", "false")
-	case reflect.TypeFor[int]():
+	case reflect.TypeFor[int](), reflect.TypeFor[int64]():
 		return fmt.Sprintf("%s is not a whole number: write digits only, such as %s", shown, v.Default)
 	default:
 		return fmt.Sprintf("%s is not a number: write one such as %s", shown, v.Default)
@@ -353,6 +361,18 @@ func (r *envReader) check(c *Config) {
 	checkRange(r, "BOT_TAKEOVER_PAUSE", c.TakeoverPause, 0, 365*day)
 	checkRange(r, "BOT_MAX_AGE", c.MaxAge, time.Minute, 365*day)
 	checkRange(r, "BOT_MAX_REPLIES_PER_THREAD", c.MaxReplies, 1, 10_000)
+	checkRange(r, "BOT_MAX_REPLY_CHARS", c.MaxReplyChars, 20, 10_000) // X's limit of a direct message
+	checkRange(r, "BOT_MAX_TOKENS_PER_DAY", c.MaxTokensPerDay, 0, 1e15)
+	for name, usd := range map[string]float64{
+		"OPENAI_PRICE_INPUT": c.PriceInput, "OPENAI_PRICE_CACHED": c.PriceCached, "OPENAI_PRICE_OUTPUT": c.PriceOutput, "BOT_MAX_USD_PER_DAY": c.MaxUSDPerDay,
+	} {
+		if !(usd >= 0 && usd <= 1e6) { // NaN too
+			r.problem(name, "%v is out of range: write USD from 0 to 1000000", usd)
+		}
+	}
+	if c.MaxUSDPerDay > 0 && c.PriceInput == 0 && c.PriceOutput == 0 {
+		r.problem("BOT_MAX_USD_PER_DAY", "needs prices to count with: set OPENAI_PRICE_INPUT and OPENAI_PRICE_OUTPUT, in USD per million tokens")
+	}
 	checkRange(r, "BOT_SHUTDOWN_TIMEOUT", c.ShutdownTimeout, minShutdown, maxShutdown)
 	if !(c.QuotaShare > 0 && c.QuotaShare <= 1) { // written so that NaN fails too
 		r.problem("BOT_QUOTA_SHARE", "%v is out of range: write a share above 0 and up to 1, such as 0.5", c.QuotaShare)
@@ -362,7 +382,7 @@ func (r *envReader) check(c *Config) {
 	}
 }
 
-func checkRange[T int | time.Duration](r *envReader, name string, v, low, high T) {
+func checkRange[T int | int64 | time.Duration](r *envReader, name string, v, low, high T) {
 	if v < low || v > high {
 		r.problem(name, "%v is out of range: write a value from %v to %v", v, low, high)
 	}

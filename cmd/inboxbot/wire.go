@@ -84,7 +84,9 @@ func (c Config) botConfig() bot.Config {
 		ModelTimeout: c.ModelTimeout, ModelPatience: c.ModelPatience,
 		Settle: none(c.Settle), SettleMax: none(c.SettleMax), TakeoverPause: none(c.TakeoverPause), MaxAge: c.MaxAge,
 		AnswerRequests: c.AnswerRequests, MaxReplies: c.MaxReplies, HandoffTag: c.HandoffTag,
-		QuotaShare: c.QuotaShare,
+		QuotaShare: c.QuotaShare, MaxReplyChars: c.MaxReplyChars, Zone: c.Location(),
+		Prices: bot.Prices{Input: c.PriceInput, Cached: c.PriceCached, Output: c.PriceOutput},
+		Budget: bot.Budget{Tokens: c.MaxTokensPerDay, USD: c.MaxUSDPerDay},
 	}
 }
 

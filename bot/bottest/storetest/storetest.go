@@ -545,23 +545,23 @@ func kept() []test {
 		}},
 		{"kept/when a message was last seen fit to be judged", func(s *suite) {
 			first := s.message("this", bot.StateWaiting)
-			first.SeenAt, first.Tries = s.now.Add(time.Second), 2
+			first.SeenAt = s.now.Add(time.Second)
 			s.move(bot.Lease{Thread: thread}, first, 0, nil)
 			later := s.message("this", bot.StateWaiting)
-			later.SeenAt, later.Tries, later.Reason = s.now.Add(time.Hour), 1, "still closed"
+			later.SeenAt, later.Reason = s.now.Add(time.Hour), "still closed"
 			s.move(bot.Lease{Thread: thread}, later, 0, nil)
-			if r := s.record(); !r.SeenAt.Equal(later.SeenAt) || r.Tries != 2 || r.Reason != "still closed" {
+			if r := s.record(); !r.SeenAt.Equal(later.SeenAt) || r.Reason != "still closed" {
 				s.Fatalf("record %+v", r)
 			}
 			s.move(s.claim(), s.message("this", bot.StateIntent), 0, nil)
-			if r := s.record(); !r.SeenAt.Equal(later.SeenAt) || r.Tries != 2 {
+			if r := s.record(); !r.SeenAt.Equal(later.SeenAt) {
 				s.Fatalf("record %+v after begin", r)
 			}
 			newer := s.message("new", bot.StateWaiting)
 			newer.SeenAt = s.now.Add(2 * time.Hour)
 			s.move(bot.Lease{Thread: thread}, s.message("this", bot.StateSent), 0, nil)
 			s.move(bot.Lease{Thread: thread}, newer, 0, nil)
-			if r := s.record(); !r.SeenAt.Equal(newer.SeenAt) || r.Tries != 0 {
+			if r := s.record(); !r.SeenAt.Equal(newer.SeenAt) {
 				s.Fatalf("record %+v of the newer message", r)
 			}
 		}},
@@ -578,6 +578,46 @@ func kept() []test {
 			s.move(l, s.message("new", bot.StateWaiting), 0, nil)
 			if got := s.record().SentSum; got != "sum" {
 				s.Fatalf("sum %q after a newer message", got)
+			}
+		}},
+		{"kept/tags seen, through ends and newer messages", func(s *suite) {
+			s.sees(s.message("this", bot.StateWaiting), []string{"VIP", "naïve {{x}}\r\n", "st"}, "VIP", "naïve {{x}}\r\n", "st")
+			s.sees(s.message("this", bot.StateAnswered), []string{"needs-human", "VIP"}, "naïve {{x}}\r\n", "st", "needs-human", "VIP")
+			s.sees(s.message("new", bot.StateWaiting), nil, "naïve {{x}}\r\n", "st", "needs-human", "VIP")
+			s.sees(s.message("new", bot.StateWaiting), []string{"", "st", "st"}, "naïve {{x}}\r\n", "needs-human", "VIP", "st")
+		}},
+		{"kept/the 20 tags seen last", func(s *suite) {
+			var many []string
+			for i := range 30 {
+				many = append(many, fmt.Sprintf("tag-%02d", i))
+			}
+			s.sees(s.message("this", bot.StateWaiting), many, many[10:]...)
+			s.sees(s.message("this", bot.StateWaiting), []string{"one more"}, append(many[11:], "one more")...)
+			s.sees(s.message("this", bot.StateWaiting), []string{"tag-11"}, append(many[12:], "one more", "tag-11")...)
+		}},
+		{"kept/what a handoff was for, and when", func(s *suite) {
+			l := s.claim()
+			next := s.message("this", bot.StateHanding)
+			next.Cause, next.Say, next.HandedAt, next.HandedTag = bot.CauseAsked, "goodbye", s.now.Add(time.Second), "needs-human"
+			s.move(l, next, 0, nil)
+			if r := s.record(); r.Cause != bot.CauseAsked || r.Say != "goodbye" || !r.HandedAt.Equal(next.HandedAt) || r.HandedTag != "needs-human" {
+				s.Fatalf("record %+v", r)
+			}
+			s.move(l, s.message("this", bot.StateHandoff), 0, nil)
+			if r := s.record(); r.Cause != bot.CauseAsked || r.Say != "" || !r.HandedAt.Equal(next.HandedAt) || r.HandedTag != "needs-human" {
+				s.Fatalf("record %+v once handed over", r)
+			}
+			newer := s.message("new", bot.StateIntent)
+			newer.Say = "sorry"
+			s.move(l, newer, 0, nil)
+			if r := s.record(); r.Cause != "" || r.Say != "sorry" || !r.HandedAt.Equal(next.HandedAt) || r.HandedTag != "needs-human" {
+				s.Fatalf("record %+v of the newer message", r)
+			}
+			newer = s.message("new", bot.StateHanding)
+			newer.Cause, newer.HandedAt, newer.HandedTag = bot.CauseLoop, s.now.Add(time.Hour), "loop"
+			s.move(l, newer, 0, nil)
+			if r := s.record(); r.Cause != bot.CauseLoop || r.Say != "" || !r.HandedAt.Equal(newer.HandedAt) || r.HandedTag != "loop" {
+				s.Fatalf("record %+v handed over again", r)
 			}
 		}},
 		{"kept/any text as it is", func(s *suite) {
@@ -725,6 +765,19 @@ func kept() []test {
 			}
 			s.claim()
 		}},
+	}
+}
+
+// sees makes a move that tells of the prospect's tags; want is what the record
+// names then.
+func (s *suite) sees(next bot.Record, tags []string, want ...string) {
+	s.Helper()
+	next.Seen = tags
+	l := s.claim()
+	s.move(l, next, 0, nil)
+	s.release(l)
+	if got := s.record().Seen; !slices.Equal(got, want) {
+		s.Fatalf("seen %q, want %q", got, want)
 	}
 }
 

@@ -114,14 +114,17 @@ elseif answer ~= 'go' then
   return answer
 end
 
-local new = { st = state, mid = mid, mat = int(mat), at = int(now), sum = rec.sum, sent = rec.sent, ['end'] = rec['end'] }
+local new = {
+  st = state, mid = mid, mat = int(mat), at = int(now),
+  sum = rec.sum, sent = rec.sent, ['end'] = rec['end'], handed = rec.handed, htag = rec.htag,
+}
 for field, value in pairs(rec) do
   if string.sub(field, 1, 2) == 'o:' then
     new[field] = value
   end
 end
 if same then
-  for _, field in ipairs({ 'seen', 'guard', 'why', 'rules', 'tries', 'ties' }) do
+  for _, field in ipairs({ 'seen', 'guard', 'why', 'rules', 'cause', 'ties' }) do
     new[field] = rec[field]
   end
   new.mat = rec.mat
@@ -134,11 +137,13 @@ else
   end
 end
 for field, value in pairs(given) do
-  local kept = new[field]
-  local first = string.sub(field, 1, 2) == 'o:' -- what was known first stays
-  if not kept or not (first or (field == 'tries' and tonumber(kept) > tonumber(value))) then
+  local kind = string.sub(field, 1, 2)
+  if kind ~= 't:' and (kind ~= 'o:' or not new[field]) then -- of our own messages what was known first stays
     new[field] = value
   end
+end
+for field, n in pairs(seen(rec, given)) do
+  new[field] = n
 end
 -- Seen or tried again, what was certainly not sent still was not, and the lease
 -- that began it may not begin it again.

@@ -86,6 +86,35 @@ local function own(rec, now)
   return known
 end
 
+local seen_max = 20
+
+-- seen returns the fields of the tags seen, numbered: those given now come last,
+-- and the oldest make room.
+local function seen(rec, given)
+  local tags = {}
+  for field, n in pairs(rec) do
+    if string.sub(field, 1, 2) == 't:' and not given[field] then
+      tags[#tags + 1] = { field, 0, tonumber(n) or 0 }
+    end
+  end
+  for field, n in pairs(given) do
+    if string.sub(field, 1, 2) == 't:' then
+      tags[#tags + 1] = { field, 1, tonumber(n) }
+    end
+  end
+  table.sort(tags, function(a, b)
+    if a[2] ~= b[2] then
+      return a[2] < b[2]
+    end
+    return a[3] < b[3]
+  end)
+  local numbered = {}
+  for i = math.max(1, #tags - seen_max + 1), #tags do
+    numbered[tags[i][1]] = int(i)
+  end
+  return numbered
+end
+
 -- write replaces the record as a whole: a hash that once held a long text would
 -- keep its large encoding if the field alone was deleted. ttl is in ms, 0 for ever.
 local function write(key, rec, now, ttl)
