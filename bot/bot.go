@@ -15,7 +15,9 @@
 //	budget.go        what that cost, and what it may
 //	outcome.go       reply, handoff, skip or wait
 //	look.go          whether the thread is still as it was judged
+//	draft.go         a draft that waits for a person's approval
 //	effect.go        the API calls that carry an outcome out, at most once
+//	handover.go      those of a handoff: the tag, the note, a word to the prospect
 //	reconcile.go     what became of a send whose answer was lost
 //	ledger.go        what was intended and how it ended
 //	report.go        what is told of it: a log line, metrics, whoever listens
@@ -70,6 +72,10 @@ type Generation struct {
 	// DraftChecks says what follows from the bot's own checks of a draft, by their
 	// names in package draftcheck; one that is missing is on.
 	DraftChecks map[string]draftcheck.Mode
+	Approves    bool // whether a guard of its has drafts approved by people
+	// Farewell chooses and words what the prospect is told when o hands c over: the
+	// name and the text of a message, both "" for none. nil: never any.
+	Farewell func(c *Conversation, o Outcome, guard string) (name, text string, err error)
 }
 
 // Deps is what a Bot cannot do without.
@@ -86,6 +92,7 @@ type Deps struct {
 	// The rest is for several processes on one store; nil means alone.
 	Leader Leader
 	Switch Switch
+	Drafts Drafts // nil: nothing waits for approval
 	Purse  Purse
 	Echoes Echoes
 	// Reserve takes the request that a send will need out of the team's quota,
@@ -104,6 +111,8 @@ type Deps struct {
 // Config tunes a Bot. The zero value is a dry run with the defaults named here.
 type Config struct {
 	Live           bool          // carry outcomes out; false only logs them
+	Approve        bool          // every reply waits for a person's approval first
+	DraftTTL       time.Duration // how long a draft waits for approval before a person gets the thread, default 24h
 	Every          time.Duration // shortest time between sweeps, default 5s
 	EveryMax       time.Duration // longest, when nothing happens, default 60s
 	Concurrency    int           // threads in work at once, default 8
@@ -140,6 +149,7 @@ func (c Config) withDefaults() Config {
 	set(&c.SettleMax, 60*time.Second)
 	set(&c.TakeoverPause, 24*time.Hour)
 	set(&c.MaxAge, 24*time.Hour)
+	set(&c.DraftTTL, 24*time.Hour)
 	set(&c.Send, 10*time.Second)
 	set(&c.Visible, 30*time.Second)
 	if c.Concurrency <= 0 {

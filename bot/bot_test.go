@@ -222,7 +222,7 @@ func TestHandoff(t *testing.T) {
 			t.Errorf("not assigned to Robin")
 		}
 		notes := *w.sim.Prospect(th.ID).Context.Notes
-		if !strings.HasPrefix(notes, "Met at the fair.\n[inboxbot ") || !strings.HasSuffix(notes, "handed over: VIPs get a person") {
+		if !strings.HasPrefix(notes, "Met at the fair.\n[inboxbot ") || !strings.HasSuffix(notes, "handed over (rule): VIPs get a person\n  They wrote: \"call me\"") {
 			t.Errorf("notes %q", notes)
 		}
 		before := w.sim.Requests()["prospects.update"]

@@ -219,10 +219,12 @@ func (t thinker) review(ctx context.Context, c *Conversation, th *Thought) {
 const guardDraft = "draft-"
 
 // findings has the bot's own checks read a text that is to be sent to c's
-// prospect. What in has not, the conversation tells.
+// prospect. What in has not, the conversation and the prompt tell.
 func (t thinker) findings(ctx context.Context, c *Conversation, p Prompt, in draftcheck.Input) []draftcheck.Finding {
 	in.Max, in.Now = t.cfg.MaxReplyChars, c.Now
-	in.Instructions, in.Canary = p.System, canary(t.gen)
+	if !in.Handoff { // the message of a handoff is the team's own words
+		in.Instructions, in.Canary = p.System, canary(t.gen)
+	}
 	profile := &c.Thread.Prospect
 	in.Given = []string{p.System, c.Account.Username, c.Account.Name, c.Team.Name, profile.Username, profile.DisplayName}
 	for _, s := range []*string{profile.Bio, profile.Location, profile.WebsiteURL} {
@@ -237,7 +239,7 @@ func (t thinker) findings(ctx context.Context, c *Conversation, p Prompt, in dra
 			in.Inbound = append(in.Inbound, turn.Text)
 		}
 	}
-	if t.sameTo != nil {
+	if t.sameTo != nil && !in.Handoff {
 		in.SameTo = t.sameTo(ctx, c, in.Text)
 	}
 	return draftcheck.Run(in, t.gen.DraftChecks)

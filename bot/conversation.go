@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"inboxbot/inboxapi"
@@ -166,14 +167,35 @@ func (c *Conversation) Count(keep func(Turn) bool) int {
 
 // RepliesToday is how many messages this bot sent into the thread in the 24
 // hours before Now, by its own ledger.
-func (c *Conversation) RepliesToday() int {
+func (c *Conversation) RepliesToday() int { return c.repliesSince(time.Time{}) }
+
+// repliesSince is RepliesToday without the replies up to since.
+func (c *Conversation) repliesSince(since time.Time) int {
 	n := 0
 	for _, at := range c.Record.Own {
-		if c.Now.Sub(at) < 24*time.Hour {
+		if c.Now.Sub(at) < 24*time.Hour && at.After(since) {
 			n++
 		}
 	}
 	return n
+}
+
+// givenBack reports whether a person has given the thread back since the bot last
+// handed it over: the tag that was given then, and was seen there, is gone.
+func (c *Conversation) givenBack() (handed time.Time, back bool) {
+	r := &c.Record
+	is := func(tag string) bool { return strings.EqualFold(tag, r.HandedTag) }
+	return r.HandedAt, r.HandedTag != "" && slices.ContainsFunc(r.Seen, is) && !slices.ContainsFunc(c.Tags, is)
+}
+
+// ownAfter reports whether the bot has written into the thread after t.
+func (c *Conversation) ownAfter(t time.Time) bool {
+	for _, at := range c.Record.Own {
+		if at.After(t) {
+			return true
+		}
+	}
+	return false
 }
 
 // fromRow freezes what a list row tells about a thread.

@@ -1,7 +1,13 @@
 package bot
 
 import (
+	"cmp"
 	"context"
+	"crypto/rand"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"strings"
 	"time"
 )
 
@@ -46,7 +52,7 @@ type Draft struct {
 	Final     string // as a person edited it, "" when unchanged
 
 	Prospect, ProspectID, Account string // for people: who it is for
-	Asked                         string // the text it answers
+	Asked                         string // the texts it answers, a line each
 	Reason, Guard, Generation     string
 	MadeAt, Until                 time.Time // on the API's clock; a waiting draft expires at Until
 
@@ -92,4 +98,183 @@ type Echoes interface {
 	// Echo notes that the text with this Fingerprint is for the thread, and returns
 	// how many other threads it was for within the last 24 hours, at most 100.
 	Echo(ctx context.Context, sum, thread string) (others int, err error)
+}
+
+// awaitsApproval is the reason of a record whose draft waits for a person.
+const awaitsApproval = "a draft waits for approval"
+
+// draftLook is how often a thread whose draft waits is looked at though nobody has
+// decided and no list shows a change. It costs a request.
+const draftLook = time.Hour
+
+// guardApproval is named where a person's decision about a draft decides.
+const guardApproval = "approval"
+
+// awaits reports whether r's message has a draft that waits for a person.
+func (r Record) awaits() bool {
+	return (r.State == StateWaiting || r.State == StateRetry) && r.Reason == awaitsApproval
+}
+
+// mayHaveDraft reports whether r's message may have a draft of the kind that
+// people approve: one that waits, or one whose send certainly did not happen.
+func (h *handling) mayHaveDraft(r Record) bool {
+	return h.bot.Drafts != nil && (r.awaits() || r.State == StateRetry && (h.bot.cfg.Approve || h.gen.Approves))
+}
+
+// wantsApproval reports whether drafts go to people, by the mode or by the guard.
+func (h *handling) wantsApproval(o Outcome) bool {
+	return h.bot.Drafts != nil && h.bot.cfg.Live && (h.bot.cfg.Approve || o.Approve)
+}
+
+// decided goes on with a thread whose draft waits for a person, and reports false
+// when the draft is overtaken and the thread has to be judged afresh. A person's
+// approval overrides the rule author's guards, never the bot's own.
+func (h *handling) decided(ctx context.Context) (result, bool) {
+	b := h.bot
+	d, err := b.Drafts.Draft(ctx, h.c.thread)
+	if err != nil {
+		return b.failed(ctx, h.c, "redis", fmt.Errorf("draft: %w", err)), true
+	}
+	if r, current := h.stillTrue(ctx, d); !current {
+		return r, r != (result{})
+	}
+	h.verdict.Guard = guardApproval
+	switch d.State {
+	case DraftWaiting:
+		return h.undecided(ctx, d)
+	case DraftApproved:
+		h.verdict.Guard = d.Guard
+		o := Outcome{Action: Reply, Reason: "approved by " + oneLine(d.By), Text: d.Words()}
+		h.verdict.Outcome = o
+		return h.reply(ctx, o), true
+	case DraftRejected:
+		o := Outcome{Action: Skip, Reason: "draft rejected by " + oneLine(d.By)}
+		h.verdict.Outcome = o
+		return h.skipForGood(ctx, o), true
+	case DraftHandoff:
+		return h.handOff(ctx, Outcome{Action: Handoff, Cause: CauseDraft, Reason: "given to a person by " + oneLine(d.By)}), true
+	case DraftExpired:
+		return h.handOff(ctx, Outcome{Action: Handoff, Cause: CauseDraft, Reason: fmt.Sprintf("nobody approved the draft within %s", b.cfg.DraftTTL)}), true
+	case DraftWithdrawn, DraftSent, DraftShadow:
+	}
+	return result{}, false
+}
+
+// stillTrue reports whether d answers what stands in the thread, and no guard of
+// the bot's own keeps it from being sent. A draft that is overtaken is withdrawn.
+// With a result, the thread waits for something that passes.
+func (h *handling) stillTrue(ctx context.Context, d Draft) (result, bool) {
+	last, _ := h.conv.about()
+	same := d.MessageID == last.ID && d.Asked == asked(h.conv)
+	j := judge{cfg: h.bot.cfg, gen: h.gen, own: h.bot.dir.isOwnPlatformID}
+	v, fired := j.ownGuards(h.conv)
+	passes := fired && v.Outcome.Action == Wait && v.Guard != safetyTookOver
+	switch {
+	case !same:
+	case passes:
+		h.verdict = v
+		return h.wait(ctx, h.bot.again(h.conv, v)), false
+	case !fired:
+		return result{}, true
+	}
+	if d.State == DraftWaiting || d.State == DraftApproved {
+		h.moveDraft(ctx, d, DraftWithdrawn)
+		h.bot.Logger.Info("draft withdrawn: it does not answer what stands in the thread now", "thread", h.c.thread, "guard", v.Guard)
+	}
+	return result{}, false
+}
+
+// undecided keeps a draft waiting, until its time is over or the rules of today
+// would not have it.
+func (h *handling) undecided(ctx context.Context, d Draft) (result, bool) {
+	b := h.bot
+	switch left := d.Until.Sub(h.conv.Now); {
+	case left <= 0:
+		if !h.moveDraft(ctx, d, DraftExpired) {
+			return result{again: time.Second}, true // somebody decided this very moment
+		}
+		return h.handOff(ctx, Outcome{Action: Handoff, Cause: CauseDraft, Reason: fmt.Sprintf("nobody approved the draft within %s", b.cfg.DraftTTL)}), true
+	case b.judge(h.gen, h.conv).Outcome.Action != Reply:
+		if !h.moveDraft(ctx, d, DraftWithdrawn) {
+			return result{again: time.Second}, true
+		}
+		return result{}, false
+	default:
+		return h.awaitDecision(ctx, d.ID, left), true
+	}
+}
+
+// keepDraft puts a draft before people.
+func (h *handling) keepDraft(ctx context.Context, o Outcome) result {
+	b := h.bot
+	last, _ := h.conv.about()
+	d := Draft{
+		ID: newDraftID(), Thread: h.c.thread, MessageID: last.ID, State: DraftWaiting, Text: o.Text,
+		Prospect: h.conv.Thread.Prospect.Username, ProspectID: h.conv.Thread.Prospect.PlatformID, Account: h.conv.Account.Username,
+		Asked: asked(h.conv), Reason: o.Reason, Guard: h.verdict.Guard, Generation: h.gen.Hash,
+		MadeAt: b.Now(), Until: b.Now().Add(b.cfg.DraftTTL),
+	}
+	if err := b.Drafts.KeepDraft(ctx, d); err != nil {
+		return b.failed(ctx, h.c, "redis", fmt.Errorf("draft: %w", err))
+	}
+	h.verdict.Outcome = Outcome{Action: Wait, Reason: awaitsApproval, Text: o.Text}
+	h.report(ctx)
+	return h.awaitDecision(ctx, d.ID, b.cfg.DraftTTL)
+}
+
+// awaitDecision leaves the thread open until somebody decides.
+func (h *handling) awaitDecision(ctx context.Context, id string, left time.Duration) result {
+	b := h.bot
+	again := min(left, draftLook)
+	h.verdict.Guard = cmp.Or(h.verdict.Guard, guardApproval)
+	if !h.advance(ctx, h.next(StateWaiting, Outcome{Reason: awaitsApproval}), again) {
+		return b.failed(ctx, h.c, "redis", errNotMoved)
+	}
+	b.postpone(ctx, h.c.thread, again)
+	// Who decided between the two lines above made the thread due, in vain.
+	if d, err := b.Drafts.Draft(ctx, h.c.thread); err != nil || d.ID != id || d.State != DraftWaiting {
+		again = time.Second
+	}
+	return result{again: again, parked: true}
+}
+
+// moveDraft reports whether d was moved. A draft that cannot be moved is found
+// where it is at the next look.
+func (h *handling) moveDraft(ctx context.Context, d Draft, to DraftState) bool {
+	ctx, cancel := lasting(ctx, ledgerTimeout)
+	defer cancel()
+	err := h.bot.Drafts.MoveDraft(ctx, d.Thread, d.ID, to)
+	if err != nil && !errors.Is(err, ErrRecorded) {
+		h.bot.complain("redis", fmt.Errorf("draft: %w", err))
+	}
+	return err == nil
+}
+
+// draftSent ends the draft whose words have been sent.
+func (h *handling) draftSent(ctx context.Context, messageID string) {
+	if h.bot.Drafts == nil || !h.bot.cfg.Approve && !h.gen.Approves {
+		return
+	}
+	ctx, cancel := lasting(ctx, ledgerTimeout)
+	defer cancel()
+	d, err := h.bot.Drafts.Draft(ctx, h.c.thread)
+	if err == nil && d.MessageID == messageID && d.State == DraftApproved {
+		h.moveDraft(ctx, d, DraftSent)
+	}
+}
+
+// asked is everything that waits for an answer: a draft stands only while that is
+// what the thread says.
+func asked(c *Conversation) string {
+	var texts []string
+	for _, t := range c.Unanswered() {
+		texts = append(texts, t.Text)
+	}
+	return strings.Join(texts, "\n")
+}
+
+func newDraftID() string {
+	var b [8]byte
+	_, _ = rand.Read(b[:]) // never fails
+	return hex.EncodeToString(b[:])
 }

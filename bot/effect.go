@@ -22,14 +22,6 @@ type Sender interface {
 	Typing(ctx context.Context, threadID string) (inboxapi.TypingResult, error)
 }
 
-// Handover speaks to the team.
-type Handover interface {
-	CreateTag(ctx context.Context, name, color string) (*inboxapi.Tag, error)
-	Prospect(ctx context.Context, id string) (*inboxapi.Prospect, error)
-	UpdateProspectContext(ctx context.Context, id string, u inboxapi.ContextUpdate) (*inboxapi.Prospect, error)
-	UpdateThread(ctx context.Context, id string, u inboxapi.ThreadUpdate) (*inboxapi.Thread, error)
-}
-
 // followUp is when a thread is looked at again after a reply: a message that
 // came in between the look and the send hides behind our reply from every list.
 const followUp = 2 * time.Minute
@@ -41,39 +33,55 @@ func (c Config) sendMargin() time.Duration { return c.Send / 5 }
 // lookTime is what the look before the send and a margin take at most, 7 s.
 func (c Config) lookTime() time.Duration { return c.Send * 7 / 10 }
 
-// reply sends o's text, at most once for the message it answers. It looks, then
-// records its intent, then sends; an attempt whose answer is lost is looked up
-// in the thread, and goes to a person when it is not to be found there: better
-// than a message read twice.
+// reply sends o's text, at most once for the message it answers.
 func (h *handling) reply(ctx context.Context, o Outcome) result {
-	b := h.bot
 	if later, stop := h.mayReply(ctx); stop { // it may have been paused while the model thought
 		h.verdict.Guard, h.verdict.Outcome = later.guard, later.Outcome
 		return h.wait(ctx, later.again)
 	}
-	short, err := b.reserve(ctx)
-	if err != nil {
-		return h.unsendable(ctx, fmt.Errorf("reserve: %w", err))
-	}
-	lookCtx, cancel := context.WithTimeout(ctx, b.cfg.lookTime()+gatherTime)
-	defer cancel()
-	looked, err := b.lookAgain(lookCtx, h.c, h.conv, short)
-	for try := 0; err == nil && time.Since(looked.at) > lookAge && try < 3; try++ { // it took too long to come here
-		looked, err = b.lookAgain(lookCtx, h.c, h.conv, false)
-	}
+	looked, err := h.look(ctx)
 	switch {
 	case errors.Is(err, errOvertaken):
 		return h.overtaken(ctx)
 	case err != nil:
-		return h.unsendable(ctx, fmt.Errorf("look: %w", err))
+		return h.unsendable(ctx, err)
 	case ctx.Err() != nil:
 		return result{again: time.Second}
-	case time.Since(looked.at) > lookAge:
-		return h.unsendable(ctx, errors.New("the look before the send takes too long"))
 	}
-
 	intent := h.next(StateIntent, o)
-	intent.Token, intent.Text, intent.Base, intent.LookedAt = h.lease.Token, o.Text, looked.base, looked.api
+	intent.Text = o.Text
+	return h.deliver(ctx, intent, looked)
+}
+
+// look makes sure, with a request reserved for the send, that the thread is still
+// as it was judged. A look that took too long to count is an error.
+func (h *handling) look(ctx context.Context) (look, error) {
+	b := h.bot
+	short, err := b.reserve(ctx)
+	if err != nil {
+		return look{}, fmt.Errorf("reserve: %w", err)
+	}
+	ctx, cancel := context.WithTimeout(ctx, b.cfg.lookTime()+gatherTime)
+	defer cancel()
+	looked, err := b.lookAgain(ctx, h.c, h.conv, short)
+	for try := 0; err == nil && time.Since(looked.at) > lookAge && try < 3; try++ { // it took too long to come here
+		looked, err = b.lookAgain(ctx, h.c, h.conv, false)
+	}
+	switch {
+	case err != nil:
+		return look{}, err
+	case time.Since(looked.at) > lookAge:
+		return look{}, errors.New("the look before the send takes too long")
+	}
+	return looked, nil
+}
+
+// deliver records the intent and sends its text. An attempt whose answer is lost
+// is looked up in the thread, and goes to a person when it is not to be found
+// there: better than a message read twice.
+func (h *handling) deliver(ctx context.Context, intent Record, looked look) result {
+	b := h.bot
+	intent.Token, intent.Base, intent.LookedAt = h.lease.Token, looked.base, looked.api
 	if !h.advance(ctx, intent, b.cfg.Visible) {
 		// Nothing has been sent. Should the intent have been written all the same,
 		// it is taken back here, or else a person gets the thread.
@@ -84,7 +92,7 @@ func (h *handling) reply(ctx context.Context, o Outcome) result {
 		h.takeBack(ctx, intent, time.Second)
 		return h.unsendable(ctx, errors.New("the lease ends too soon"))
 	}
-	sent, err := h.send(ctx, o.Text, looked.at.Add(lookAge))
+	sent, err := h.send(ctx, intent.Text, looked.at.Add(lookAge))
 	return h.settle(ctx, intent, sent, err)
 }
 
@@ -109,7 +117,7 @@ func (h *handling) overtaken(ctx context.Context) result {
 
 func (h *handling) takeBack(ctx context.Context, intent Record, again time.Duration) {
 	intent.State = StateRetry
-	intent.Text, intent.Base = "", ""
+	intent.Text, intent.Base, intent.Tag, intent.Assign, intent.Say = "", "", "", "", ""
 	h.advance(ctx, intent, again)
 }
 
@@ -144,6 +152,9 @@ func (h *handling) settle(ctx context.Context, intent Record, sent *inboxapi.Mes
 		again := max(refused.RetryAfter, 5*time.Second)
 		h.takeBack(ctx, intent, again)
 		return b.failedFor(ctx, "inbox", fmt.Errorf("send: %w", err), again)
+	case isRefusal && intent.Say != "":
+		b.Logger.Error("the prospect could not be told that a person takes over", "thread", h.c.thread, "err", err)
+		return h.handFrom(ctx, intent)
 	case isRefusal:
 		h.verdict.Guard = "send-refused"
 		o := Outcome{Action: Handoff, Cause: CauseUnavailable, Reason: "Inbox refused the reply: " + oneLine(refused.Message)}
@@ -175,6 +186,9 @@ const unknownID = "unknown:"
 // sent records the fact that our reply is in the thread.
 func (h *handling) sent(ctx context.Context, r Record, m *inboxapi.Message) result {
 	b := h.bot
+	if r.Say != "" {
+		return h.told(ctx, r, m)
+	}
 	at := m.CreatedAt
 	if at.IsZero() {
 		at = b.Now()
@@ -199,182 +213,9 @@ func (h *handling) sent(ctx context.Context, r Record, m *inboxapi.Message) resu
 		time.Sleep(time.Second)
 	}
 	h.verdict.Outcome.Text = text
+	h.draftSent(ctx, r.MessageID)
 	h.report(ctx)
 	return result{again: again, parked: true}
-}
-
-// handOff gives the thread to a person: first the record, so that whoever takes
-// over finishes it, then the tag, the assignee and the note.
-func (h *handling) handOff(ctx context.Context, o Outcome) result {
-	h.verdict.Outcome = o
-	r := h.next(StateHanding, o)
-	r.Tag, r.Assign = o.Tag, o.Assign
-	if r.Tag == "" {
-		r.Tag = h.bot.cfg.HandoffTag
-	}
-	if !h.advance(ctx, r, 10*time.Second) {
-		return h.bot.failed(ctx, h.c, "redis", errNotMoved)
-	}
-	return h.finishHandoff(ctx)
-}
-
-// finishHandoff does what a record in the state handing still asks for. All of
-// it may be repeated.
-func (h *handling) finishHandoff(ctx context.Context) result {
-	b := h.bot
-	r := h.lease.Record
-	if b.cfg.Live {
-		tell, cancel := context.WithTimeout(ctx, tellTimeout)
-		err := h.tellTeam(tell, r)
-		cancel()
-		var refused *inboxapi.Error
-		switch {
-		case errors.As(err, &refused) && permanent(refused.Status):
-			// No request will ever tag this prospect. The operator must hear of it,
-			// for nobody sees the thread by its tag.
-			b.Metrics.untagged.Inc()
-			b.Logger.Error("handed over without its tag", "thread", h.c.thread, "reason", r.Reason, "err", err)
-		case err != nil:
-			return b.failed(ctx, h.c, "inbox", fmt.Errorf("handoff: %w", err))
-		default:
-			r.Seen = r.WithSeen(r.Tag)
-		}
-	}
-	r.State = StateHandoff
-	if !h.advance(ctx, r, 0) {
-		return h.bot.failed(ctx, h.c, "redis", errNotMoved)
-	}
-	if h.conv == nil { // begun by another try, or by a worker that died
-		h.verdict = Verdict{Guard: r.Guard, Outcome: Outcome{Action: Handoff, Reason: r.Reason}}
-		if row, _ := b.work.row(h.c); row != nil {
-			h.conv, _ = b.fromRow(ctx, row, r) // only to be told of
-		}
-	}
-	h.report(ctx)
-	return result{}
-}
-
-// tellTimeout bounds the requests of a handoff; what is left is done at the next
-// try.
-const tellTimeout = 30 * time.Second
-
-// permanent reports whether a refusal will be the same next time.
-func permanent(status int) bool {
-	switch status {
-	case 400, 403, 404, 409, 413, 422:
-		return true
-	}
-	return false
-}
-
-// tellTeam tags the prospect, appends a note to what the team wrote, and assigns
-// the thread. The note is written from what stands there at that moment; the API
-// has no way to append.
-func (h *handling) tellTeam(ctx context.Context, r Record) error {
-	b := h.bot
-	row, _ := b.work.row(h.c)
-	if row == nil {
-		fresh, err := b.Inbox.GetThread(ctx, h.c.thread)
-		if err != nil {
-			return err
-		}
-		b.work.learn(h.c, fresh)
-		row = fresh
-	}
-	if err := h.tag(ctx, row, r); err != nil {
-		return errors.Join(err, h.assign(ctx, row, r.Assign))
-	}
-	return h.assign(ctx, row, r.Assign)
-}
-
-// tag gives the prospect r's tag and note.
-func (h *handling) tag(ctx context.Context, row *inboxapi.Thread, r Record) error {
-	b := h.bot
-	if row.Prospect.ExternalID == nil {
-		return &inboxapi.Error{Status: 404, Message: "the prospect has no Inbox ID and cannot be tagged"}
-	}
-	tag, err := b.ensureTag(ctx, r.Tag)
-	if err != nil {
-		return err
-	}
-	prospect, err := b.Inbox.Prospect(ctx, *row.Prospect.ExternalID)
-	if err != nil {
-		return fmt.Errorf("prospect: %w", err)
-	}
-	update := inboxapi.ContextUpdate{AddTags: []string{tag}}
-	if notes, changed := withNote(prospect.Context.Notes, noteOf(r)); changed {
-		update.Notes = inboxapi.Set(notes)
-	}
-	if _, err := b.Inbox.UpdateProspectContext(ctx, *row.Prospect.ExternalID, update); err != nil {
-		return fmt.Errorf("tag: %w", err)
-	}
-	return nil
-}
-
-func (h *handling) assign(ctx context.Context, row *inboxapi.Thread, name string) error {
-	if name == "" {
-		return nil
-	}
-	m, ok, err := h.bot.dir.member(ctx, name)
-	switch {
-	case err != nil:
-		return err
-	case !ok:
-		h.bot.Logger.Error("no such member to assign", "thread", h.c.thread, "member", name)
-		return nil
-	case row.AssigneeID != nil && *row.AssigneeID == m.ID:
-		return nil
-	}
-	_, err = h.bot.Inbox.UpdateThread(ctx, row.ID, inboxapi.ThreadUpdate{Assignee: inboxapi.Set(m.ID)})
-	var refused *inboxapi.Error
-	if errors.As(err, &refused) && permanent(refused.Status) {
-		h.bot.Logger.Error("handed over without its assignee", "thread", h.c.thread, "member", name, "err", err)
-		return nil // the tag shows it to the team
-	} else if err != nil {
-		return fmt.Errorf("assign: %w", err)
-	}
-	return nil
-}
-
-// noteOf is the line that tells the team why a thread is theirs. It depends on
-// the record alone, so that it is found again when the handoff is repeated.
-func noteOf(r Record) string {
-	return fmt.Sprintf("[inboxbot %s] handed over: %s", r.MessageAt.UTC().Format("2006-01-02 15:04 UTC"), oneLine(r.Reason))
-}
-
-// withNote appends line to what the team wrote, unless it stands there already.
-func withNote(notes *string, line string) (string, bool) {
-	switch {
-	case notes == nil || strings.TrimSpace(*notes) == "":
-		return line, true
-	case strings.Contains(*notes, line):
-		return *notes, false
-	}
-	return strings.TrimRight(*notes, "\n") + "\n" + line, true
-}
-
-// ensureTag returns the ID of the tag with that name, and creates it when the
-// team has none. Two that create it at once end with the one that came first.
-func (b *Bot) ensureTag(ctx context.Context, name string) (string, error) {
-	for _, age := range []time.Duration{directoryAge, directoryPause} {
-		if err := b.dir.refreshTags(ctx, age); err != nil {
-			return "", err
-		}
-		if id, ok := b.dir.tagID(name); ok {
-			return id, nil
-		}
-	}
-	tag, err := b.Inbox.CreateTag(ctx, name, "")
-	if err == nil {
-		return tag.ID, errors.Join(b.dir.refreshTags(ctx, 0))
-	}
-	if refreshErr := b.dir.refreshTags(ctx, 0); refreshErr != nil {
-		return "", refreshErr
-	}
-	if id, ok := b.dir.tagID(name); ok {
-		return id, nil
-	}
-	return "", fmt.Errorf("create tag %q: %w", name, err)
 }
 
 // typing shows the prospect that somebody is writing, where X can show it and

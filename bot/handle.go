@@ -36,14 +36,17 @@ func (b *Bot) handle(ctx context.Context, c *candidate) result {
 	// Everything up to the send ends while the lease certainly lasts.
 	work, cancel := context.WithTimeout(ctx, lease.Left(time.Now())-b.cfg.Send-b.cfg.lookTime())
 	defer cancel()
-	if r, ok := h.judgeRow(work); ok {
-		return r
+	awaits := h.mayHaveDraft(lease.Record)
+	if !awaits {
+		if r, ok := h.judgeRow(work); ok {
+			return r
+		}
 	}
 	if o, stop := h.mayReply(ctx); stop { // nor read what it could not answer
 		return result{again: o.again, parked: true}
 	}
 	// A second look after a send asks the model nothing, unless it finds somebody.
-	asks := lease.Record.State != StateSent
+	asks := lease.Record.State != StateSent && !awaits
 	if asks && !b.model.mayAsk(time.Now(), b.cfg.ModelPatience) {
 		return result{again: modelProbe}
 	}
@@ -60,6 +63,11 @@ func (b *Bot) handle(ctx context.Context, c *candidate) result {
 	if m, ok := h.conv.newest(); ok && m.Side != SideOurs && lease.Record.Done(m.ID, m.At) {
 		b.close(ctx, lease) // another process was quicker
 		return result{}
+	}
+	if awaits {
+		if r, ok := h.decided(work); ok {
+			return r
+		}
 	}
 	h.verdict = b.judge(&gen, h.conv)
 	if asks && h.verdict.Outcome.Action != Reply {
@@ -89,6 +97,9 @@ func (b *Bot) handle(ctx context.Context, c *candidate) result {
 	case Handoff:
 		return h.handOff(ctx, o)
 	case Reply, Wait: // a model cannot say wait
+	}
+	if h.wantsApproval(o) {
+		return h.keepDraft(ctx, o)
 	}
 	return h.reply(ctx, o)
 }

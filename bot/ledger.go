@@ -51,9 +51,11 @@ type Record struct {
 	// SentSum is Fingerprint of the text that was last sent. It knows our own
 	// message again when the API lists it under another ID or origin.
 	SentSum string
-	Tag     string // StateHanding: the tag to give
-	Assign  string // StateHanding: the member to assign, email or ID
-	Say     string // StateHanding and StateIntent: the name of the message to the prospect, "" for none
+	// StateHanding, and StateIntent where what is sent is the message that tells the
+	// prospect of it:
+	Tag    string // the tag to give
+	Assign string // the member to assign, email or ID
+	Say    string // the name of that message, "" when the intent is a reply
 
 	// HandedAt is when the newest handoff of this thread was decided, on the API's
 	// clock, and HandedTag the tag it gives. Both outlive the message, so that a

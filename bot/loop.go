@@ -44,9 +44,10 @@ type exchange struct {
 // first; anybody else of our side ends it.
 func (c *Conversation) exchanges() []exchange {
 	var rounds []exchange
+	since, back := c.givenBack() // what came before was the reason of a handoff that is over
 	for i := len(c.Turns) - 1; i > 0; i-- {
 		t, before := c.Turns[i], c.Turns[i-1]
-		if c.Now.Sub(t.At) > loopWindow || t.Side == SideOurs && t.Writer != WriterBot {
+		if c.Now.Sub(t.At) > loopWindow || back && t.At.Before(since) || t.Side == SideOurs && t.Writer != WriterBot {
 			break
 		}
 		if t.Side == SideProspect && before.Writer == WriterBot {

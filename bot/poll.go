@@ -206,7 +206,11 @@ func (b *Bot) judgeRow(ctx context.Context, gen *Generation, c *candidate, noSto
 		return err
 	}
 	v := b.judge(gen, conv)
+	asked := c.record.awaits() && c.record.MessageID == last.ID && b.Drafts != nil
 	switch {
+	case asked && v.final(conv) && v.Outcome.Action == Skip: // its draft is withdrawn
+	case asked:
+		c.due, c.parked = time.Now().Add(draftLook), true
 	case v.final(conv) && v.Outcome.Action == Skip:
 		b.work.drop(c.thread)
 		if b.report(ctx, gen, conv, Thought{Verdict: v}, 0) && !noStore {
@@ -288,6 +292,8 @@ func (b *Bot) collectDue(ctx context.Context) {
 	for _, id := range due {
 		if in, ok := b.work.has(id); !ok {
 			unknown = append(unknown, id)
+		} else if in > time.Second && b.work.call(id) {
+			continue // somebody decided about its draft
 		} else if in > time.Second {
 			if err := b.Ledger.Postpone(ctx, id, in); err != nil {
 				b.complain("redis", fmt.Errorf("postpone: %w", err))

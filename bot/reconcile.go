@@ -43,6 +43,9 @@ func (h *handling) reconcile(ctx context.Context) result {
 	}
 	b.withMessages(h.conv, page)
 	h.verdict = Verdict{Guard: r.Guard, Outcome: Outcome{Action: Reply, Reason: r.Reason, Text: r.Text}}
+	if r.Say != "" {
+		h.verdict.Outcome.Action, h.verdict.Outcome.Cause = Handoff, r.Cause
+	}
 
 	age := h.lease.StoreNow.Sub(r.At)
 	switch m, found := b.findSent(page.Messages, row, r); {
@@ -55,6 +58,8 @@ func (h *handling) reconcile(ctx context.Context) result {
 		again := min(reconcilePause, b.cfg.inDoubtFor()-age+100*time.Millisecond)
 		b.postpone(ctx, h.c.thread, again)
 		return result{again: again}
+	case r.Say != "": // a person gets it either way, for the reason there was
+		return h.handFrom(ctx, r)
 	case found:
 		// Somebody wrote, or something rewrote our words: answered either way.
 		r.State, r.Reason, r.Text = StateAnswered, "another message of ours stands in the thread", ""
@@ -82,8 +87,12 @@ func (h *handling) reconcileRow(ctx context.Context) error {
 // inDoubt hands over a thread whose reply may or may not have arrived.
 func (h *handling) inDoubt(ctx context.Context, reason string) result {
 	r := h.lease.Record
+	if r.Say != "" {
+		return h.handFrom(ctx, r)
+	}
 	r.State, r.Reason, r.Tag, r.Assign = StateHanding, reason, h.bot.cfg.HandoffTag, ""
-	r.Guard = "in-doubt"
+	r.Guard, r.Cause = "in-doubt", CauseDoubt
+	r.HandedAt, r.HandedTag = h.bot.Now(), r.Tag
 	h.verdict = Verdict{Guard: r.Guard, Outcome: Outcome{Action: Handoff, Cause: CauseDoubt, Reason: reason}}
 	if !h.advance(ctx, r, 10*time.Second) {
 		return h.bot.failed(ctx, h.c, "redis", errNotMoved)

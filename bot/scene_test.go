@@ -28,6 +28,8 @@ type scene struct {
 	rules *rulesOf
 	cfg   bot.Config
 	sw    bot.Switch
+	deps  func(*bot.Deps)       // changes what a process is given, nil: nothing
+	gen   func(*bot.Generation) // changes the generation, nil: nothing
 
 	mu      sync.Mutex
 	handled []bot.Handled
@@ -71,10 +73,14 @@ func (w *scene) start() *bot.Bot {
 	if err != nil {
 		w.t.Fatal(err)
 	}
-	b, err := bot.New(bot.Deps{
+	deps := bot.Deps{
 		Inbox: client, Claims: w.store, Ledger: w.store, Model: w.model, Team: w.sim.Team(),
 		Generation: func() bot.Generation {
-			return bot.Generation{Hash: "g1", Guards: w.rules, Prompter: plainPrompts{}, HandoffTags: []string{"vip-waiting"}}
+			g := bot.Generation{Hash: "g1", Guards: w.rules, Prompter: plainPrompts{}, HandoffTags: []string{"vip-waiting"}}
+			if w.gen != nil {
+				w.gen(&g)
+			}
+			return g
 		},
 		Switch: w.sw,
 		Logger: slog.New(slog.NewTextHandler(w.t.Output(), &slog.HandlerOptions{Level: slog.LevelWarn})),
@@ -83,7 +89,11 @@ func (w *scene) start() *bot.Bot {
 			defer w.mu.Unlock()
 			w.handled = append(w.handled, h)
 		},
-	}, w.cfg)
+	}
+	if w.deps != nil {
+		w.deps(&deps)
+	}
+	b, err := bot.New(deps, w.cfg)
 	if err != nil {
 		w.t.Fatal(err)
 	}

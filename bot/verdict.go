@@ -81,7 +81,7 @@ var safeties = []safety{
 	{"account-offline", false, accountOffline},
 	{"too-old", false, tooOld},
 	{"handed-over", false, handedOver},
-	{"person-took-over", true, personTookOver},
+	{safetyTookOver, true, personTookOver},
 	{safetySettling, false, settling},
 	{safetyLoop, true, looping},
 	{"cap-reached", false, capReached},
@@ -91,6 +91,7 @@ const (
 	safetyTurn     = "not-our-turn"
 	safetySettling = "settling"
 	safetyLoop     = "loop"
+	safetyTookOver = "person-took-over"
 	guardModelDown = "model-down" // no guard, but named like one where the model decided nothing
 )
 
@@ -110,6 +111,17 @@ func Judge(cfg Config, gen Generation, c *Conversation) Verdict {
 }
 
 func (j *judge) verdict(c *Conversation) Verdict {
+	own, fired := j.ownGuards(c)
+	if fired {
+		return own
+	}
+	v := j.gen.Guards.Judge(c)
+	v.Checks = append(own.Checks, v.Checks...)
+	return v
+}
+
+// ownGuards asks the bot's own guards, and reports whether one fired.
+func (j *judge) ownGuards(c *Conversation) (Verdict, bool) {
 	var checks []Check
 	for _, s := range safeties {
 		if s.needs && !c.Read {
@@ -118,12 +130,10 @@ func (j *judge) verdict(c *Conversation) Verdict {
 		o, fired := s.judge(j, c)
 		checks = append(checks, Check{Guard: s.name, Fired: fired})
 		if fired {
-			return Verdict{Outcome: o, Guard: s.name, Checks: checks}
+			return Verdict{Outcome: o, Guard: s.name, Checks: checks}, true
 		}
 	}
-	v := j.gen.Guards.Judge(c)
-	v.Checks = append(checks, v.Checks...)
-	return v
+	return Verdict{Checks: checks}, false
 }
 
 // final reports whether v may be acted upon without reading c's messages: it
@@ -203,6 +213,9 @@ func tooOld(j *judge, c *Conversation) (Outcome, bool) {
 	if !ok {
 		return Outcome{}, false
 	}
+	if c.Record.awaits() { // for a person, who has been asked
+		return Outcome{}, false
+	}
 	since := last.At
 	if r := c.Record; !r.State.Terminal() && r.SeenAt.After(since) {
 		since = r.SeenAt
@@ -222,6 +235,9 @@ func handedOver(j *judge, c *Conversation) (Outcome, bool) {
 }
 
 func personTookOver(j *judge, c *Conversation) (Outcome, bool) {
+	if since, back := c.givenBack(); back && !c.ownAfter(since.Add(time.Minute)) {
+		return Outcome{}, false // what the person wrote was before they gave it back
+	}
 	return Outcome{Action: Wait, Reason: "a person wrote less than " + j.cfg.TakeoverPause.String() + " ago"},
 		c.HumanAgo() < j.cfg.TakeoverPause
 }
@@ -246,6 +262,9 @@ func (c *Conversation) waited() time.Duration {
 
 func capReached(j *judge, c *Conversation) (Outcome, bool) {
 	n := c.RepliesToday()
+	if since, back := c.givenBack(); back {
+		n = c.repliesSince(since)
+	}
 	return Outcome{Action: Handoff, Cause: CauseCap, Reason: fmt.Sprintf("%d replies of the bot within 24 hours", n)}, n >= j.cfg.MaxReplies
 }
 
@@ -258,7 +277,7 @@ func (b *Bot) again(c *Conversation, v Verdict) time.Duration {
 		quiet := b.cfg.Settle - c.Now.Sub(last.At)
 		bound := b.cfg.SettleMax - c.waited()
 		return max(min(quiet, bound), 100*time.Millisecond)
-	case "person-took-over":
+	case safetyTookOver:
 		return max(b.cfg.TakeoverPause-c.HumanAgo(), time.Second)
 	}
 	return waitPause

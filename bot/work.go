@@ -121,6 +121,19 @@ func (w *work) hurry(thread string, row *inboxapi.Thread, readAt time.Time) {
 	c.row, c.readAt = row, readAt
 }
 
+// call makes a candidate due now whose draft waits for a person, and reports
+// whether it does: the ledger names it when somebody has decided.
+func (w *work) call(thread string) bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	c, ok := w.all[thread]
+	if !ok || c.busy || !c.record.awaits() {
+		return false
+	}
+	c.due = time.Now()
+	return true
+}
+
 // recorded keeps what a worker wrote into the ledger.
 func (w *work) recorded(c *candidate, r Record) {
 	w.mu.Lock()

@@ -41,6 +41,7 @@ type Store struct {
 	claims  map[string]claim
 	records map[string]record
 	open    map[string]time.Time // by thread, when it is due
+	beside
 }
 
 type claim struct {
@@ -69,6 +70,7 @@ func NewStore(o StoreOptions) *Store {
 func (s *Store) forget() {
 	s.gen = fmt.Sprintf("generation-%d", s.next())
 	s.claims, s.records, s.open = map[string]claim{}, map[string]record{}, map[string]time.Time{}
+	s.beside = newBeside()
 }
 
 func (s *Store) next() int {
@@ -354,11 +356,8 @@ func (m *move) do(again time.Duration) {
 	if r.State != bot.StateIntent {
 		r.Text, r.Base, r.LookedAt = "", "", time.Time{}
 	}
-	if r.State != bot.StateHanding {
-		r.Tag, r.Assign = "", ""
-	}
 	if r.State != bot.StateHanding && r.State != bot.StateIntent {
-		r.Say = ""
+		r.Tag, r.Assign, r.Say = "", "", ""
 	}
 	retried := m.same && old.State == bot.StateRetry && (r.State == bot.StateRetry || r.State == bot.StateWaiting)
 	switch {

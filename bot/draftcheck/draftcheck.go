@@ -42,8 +42,12 @@ type Input struct {
 	// Given is what the model was given besides the conversation: system text,
 	// facts, the prospect's profile.
 	Given []string
+	// Facts are the parts of the system text that are there to be repeated, such as
+	// the files it includes. They count as Given too. Without them, a text that
+	// repeats a fact worded like an order ("never say ...") is held.
+	Facts []string
 	// Instructions is the system text, which must not be repeated; Canary is a
-	// mark in it that stands nowhere else.
+	// mark in it that stands nowhere else. Both count for nothing when empty.
 	Instructions, Canary string
 	// Inbound and Outbound are the texts of the conversation, oldest first.
 	Inbound, Outbound []string

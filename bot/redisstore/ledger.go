@@ -181,6 +181,8 @@ func fieldsFor(next bot.Record) ([]any, error) {
 		add(fieldText, next.Text)
 		add(fieldBase, next.Base)
 		add(fieldLooked, unixMSOrNone(next.LookedAt))
+		add(fieldTag, next.Tag)
+		add(fieldAssign, next.Assign)
 		add(fieldSay, next.Say)
 	case bot.StateHanding:
 		add(fieldTag, next.Tag)

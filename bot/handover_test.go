@@ -1,0 +1,193 @@
+package bot_test
+
+import (
+	"context"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"inboxbot/bot"
+	"inboxbot/inboxapi"
+	"inboxbot/inboxapi/inboxapitest"
+)
+
+// farewell says goodbye to everybody who is handed over.
+func farewell(g *bot.Generation) {
+	g.Farewell = func(*bot.Conversation, bot.Outcome, string) (name, text string, err error) {
+		return "goodbye", "A colleague will answer you here.", nil
+	}
+}
+
+// asks hands over whoever asks for a person.
+func asks(c *bot.Conversation) bot.Verdict {
+	for _, t := range c.Unanswered() {
+		if strings.Contains(t.Text, "human") {
+			return bot.Verdict{Guard: "asks", Outcome: bot.Outcome{Action: bot.Handoff, Cause: bot.CauseAsked, Reason: "wants a person"}}
+		}
+	}
+	return alwaysReply(c)
+}
+
+// Whatever becomes of the message that tells the prospect, it is sent once at most
+// and a person gets the thread.
+func TestProspectIsToldOnceThatAPersonTakesOver(t *testing.T) {
+	for _, row := range []struct {
+		name  string
+		fault inboxapitest.Fault
+		told  int
+	}{
+		{"all is well", inboxapitest.Fault{Kind: inboxapitest.Slow, Delay: time.Millisecond}, 1},
+		{"it arrives, the answer is lost", inboxapitest.Fault{Kind: inboxapitest.ResetAfter}, 1},
+		{"it arrives late", inboxapitest.Fault{Kind: inboxapitest.LateCommitHang, Delay: 8 * time.Second}, 1},
+		{"it never arrives", inboxapitest.Fault{Kind: inboxapitest.ResetBefore}, 0},
+		{"it fails", inboxapitest.Fault{Kind: inboxapitest.FailBefore}, 0},
+		{"it is refused", inboxapitest.Fault{Kind: inboxapitest.FailBefore, Status: 403}, 0},
+		{"too many requests", inboxapitest.Fault{Kind: inboxapitest.RateLimit}, 0}, // a person is not kept waiting for a second try
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			inScene(t, func(w *scene) {
+				w.rules.judge, w.gen = asks, farewell
+				th := w.thread("a human please")
+				row.fault.Operation, row.fault.Times = opSend, 1
+				if row.fault.Probability == 0 {
+					row.fault.Probability = 1
+				}
+				defer w.sim.Inject(row.fault)()
+				w.during(5 * time.Minute)
+				w.said(th.ID, []string{"A colleague will answer you here."}[:row.told]...)
+				w.outcome(th.ID, bot.Handoff, "asks")
+				if tags := strings.Join(w.sim.TagNames(th.ID), ","); tags != "needs-human" {
+					t.Errorf("tags %q", tags)
+				}
+				if notes := *w.sim.Prospect(th.ID).Context.Notes; strings.Count(notes, "handed over (asked for person): wants a person") != 1 {
+					t.Errorf("notes %q", notes)
+				}
+			})
+		})
+	}
+}
+
+// A process that dies between the message and the tag leaves the rest to the next.
+func TestHandoffGoesOnAfterAKill(t *testing.T) {
+	inScene(t, func(w *scene) {
+		w.rules.judge, w.gen = asks, farewell
+		th := w.thread("a human please")
+		ctx, kill := w.context()
+		w.sim.OnSend(func(inboxapi.Thread, inboxapi.Message) { kill(); w.store.Fail(context.Canceled) })
+		_ = w.start().Run(ctx)
+		w.store.Fail(nil)
+		w.during(5 * time.Minute)
+		w.said(th.ID, "A colleague will answer you here.")
+		if tags := strings.Join(w.sim.TagNames(th.ID), ","); tags != "needs-human" {
+			t.Errorf("tags %q", tags)
+		}
+	})
+}
+
+// What is sent as a farewell goes through the bot's own checks, and threads in
+// doubt get none.
+func TestNoFarewell(t *testing.T) {
+	for _, row := range []struct {
+		name   string
+		change func(w *scene)
+	}{
+		{"the message has a hole", func(w *scene) {
+			w.gen = func(g *bot.Generation) {
+				g.Farewell = func(*bot.Conversation, bot.Outcome, string) (name, text string, err error) {
+					return "goodbye", "Dear {{name}}, a colleague answers.", nil
+				}
+			}
+		}},
+		{"nobody knows who wrote", func(w *scene) {
+			w.rules.judge = func(*bot.Conversation) bot.Verdict {
+				return bot.Verdict{Guard: "doubt", Outcome: bot.Outcome{Action: bot.Handoff, Cause: bot.CauseDoubt}}
+			}
+		}},
+		{"the bot is paused", func(w *scene) { w.sw = &pausing{after: 0} }},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			inScene(t, func(w *scene) {
+				w.rules.judge, w.gen = asks, farewell
+				row.change(w)
+				th := w.thread("a human please")
+				w.during(5 * time.Minute)
+				w.said(th.ID)
+			})
+		})
+	}
+}
+
+// pausing pauses after so many questions.
+type pausing struct {
+	mu    sync.Mutex
+	after int
+}
+
+func (p *pausing) Paused(context.Context) (string, time.Time, bool, error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.after--
+	return "stock-taking", time.Unix(0, 0), p.after < 0, nil
+}
+
+// Taking the tag away gives a thread back at once: the bot reads what the person
+// said, and the reason of that time does not count again.
+func TestGivenBack(t *testing.T) {
+	inScene(t, func(w *scene) {
+		w.rules.judge = asks
+		th := w.thread("a human please")
+		w.during(time.Minute)
+		w.sim.Write(th.ID, inboxapitest.PersonInInbox, "Hello, this is Robin. It is sorted out.")
+		w.sim.Receive(th.ID, "thanks. And when do you open?")
+		w.during(time.Minute)
+		w.said(th.ID) // it has the tag
+		w.sim.UntagProspect(th.ID, "needs-human")
+		w.during(2 * time.Minute)
+		w.said(th.ID, "ok")
+		last := w.model.Prompts()[0].Chat
+		if text := last[1].Text; !strings.Contains(text, "this is Robin") {
+			t.Errorf("the model was not shown what the person said: %q", text)
+		}
+
+		// From then on a person who writes takes over as ever.
+		w.sim.Write(th.ID, inboxapitest.PersonInInbox, "By the way, Robin again.")
+		w.sim.Receive(th.ID, "nice, and on Sundays?")
+		w.during(10 * time.Minute)
+		w.said(th.ID, "ok")
+		w.outcome(th.ID, bot.Wait, "person-took-over")
+	})
+}
+
+// Without the tag ever having been there, its absence says nothing.
+func TestNotGivenBack(t *testing.T) {
+	inScene(t, func(w *scene) {
+		w.rules.judge = asks
+		th := w.thread("a human please")
+		defer w.sim.Inject(inboxapitest.Fault{Operation: "prospects.update", Kind: inboxapitest.FailBefore, Status: 403, Probability: 1})()
+		w.during(time.Minute)
+		w.sim.Write(th.ID, inboxapitest.PersonInInbox, "Hello, this is Robin.")
+		w.sim.Receive(th.ID, "thanks. And when do you open?")
+		w.during(10 * time.Minute)
+		w.said(th.ID)
+		w.outcome(th.ID, bot.Wait, "person-took-over")
+	})
+}
+
+// The replies before a handoff do not count against a thread given back.
+func TestGivenBackAfterTheCap(t *testing.T) {
+	inScene(t, func(w *scene) {
+		w.cfg.MaxReplies = 2
+		th := w.thread("one")
+		for range 2 {
+			w.during(time.Minute)
+			w.sim.Receive(th.ID, "more")
+		}
+		w.during(time.Minute)
+		w.outcome(th.ID, bot.Handoff, "cap-reached")
+		w.sim.UntagProspect(th.ID, "needs-human")
+		w.sim.Receive(th.ID, "still there?")
+		w.during(time.Minute)
+		w.said(th.ID, "ok", "ok", "ok")
+	})
+}
