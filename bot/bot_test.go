@@ -496,9 +496,9 @@ func TestEverythingDownAtOnceForAnHour(t *testing.T) {
 		for range 50 {
 			threads = append(threads, w.thread("hi"))
 		}
-		down := true
+		var back atomic.Bool
 		w.model = modelOf(func() (string, error) {
-			if down {
+			if !back.Load() {
 				return "", bot.ErrModelUnavailable
 			}
 			return answer("ok"), nil
@@ -511,7 +511,7 @@ func TestEverythingDownAtOnceForAnHour(t *testing.T) {
 			time.Sleep(time.Minute)
 			remove()
 			time.Sleep(time.Minute)
-			down = false
+			back.Store(true)
 		}()
 		before := w.sim.Requests()["threads.list"]
 		w.during(90 * time.Minute)

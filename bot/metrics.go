@@ -2,6 +2,7 @@ package bot
 
 import (
 	"errors"
+	"sync/atomic"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -19,13 +20,32 @@ type Metrics struct {
 	usd        prometheus.Counter
 	trouble    *prometheus.CounterVec
 	overtaken  prometheus.Counter
-	inDoubt    prometheus.Counter
+	inDoubt    *tally
 	seenAfter  prometheus.Histogram
-	untagged   prometheus.Counter
+	untagged   *tally
 	listLag    prometheus.Counter
-	foreign    prometheus.Counter
+	foreign    *tally
 	seen       prometheus.Histogram
+	loops      atomic.Int64
 }
+
+// tally is a counter that Health can read as well.
+type tally struct {
+	prometheus.Counter
+	n atomic.Int64
+}
+
+// Inc counts one.
+func (t *tally) Inc() {
+	t.Counter.Inc()
+	t.n.Add(1)
+}
+
+func (t *tally) count() int { return int(t.n.Load()) }
+
+// parts are what complain names. Each is counted from 0, so that a first failure
+// is an increase.
+var parts = []string{"foreign", "inbox", "model", "patience", "redis", "row"}
 
 // NewMetrics registers the bot's metrics with reg; nil registers them nowhere.
 func NewMetrics(reg prometheus.Registerer) *Metrics {
@@ -49,16 +69,25 @@ func NewMetrics(reg prometheus.Registerer) *Metrics {
 		tokens:     counters("model_tokens_total", "Tokens used.", "kind"),
 		trouble:    counters("trouble_total", "Failures outside of any one decision, by the part that failed.", "part"),
 		overtaken:  counter("drafts_overtaken_total", "Drafts thrown away because the thread changed while the model thought."),
-		inDoubt:    counter("sends_in_doubt_total", "Sends whose answer was lost and that had to be looked up."),
+		inDoubt:    &tally{Counter: counter("sends_in_doubt_total", "Sends whose answer was lost and that had to be looked up.")},
 		seenAfter:  seconds("reconcile_seen_after_seconds", "How long after the intent a send in doubt was seen in its thread.", .5, 1, 2, 5, 10, 20, 30, 60, 120),
-		untagged:   counter("handoffs_untagged_total", "Threads handed over that could not be tagged: nobody finds them by their tag."),
-		foreign:    counter("foreign_replies_total", "Replies that another client of the API sent while this bot was live: a second deployment on another Redis would look like this."),
+		untagged:   &tally{Counter: counter("handoffs_untagged_total", "Threads handed over that could not be tagged: nobody finds them by their tag.")},
+		foreign:    &tally{Counter: counter("foreign_replies_total", "Replies that another client of the API sent while this bot was live: a second deployment on another Redis would look like this.")},
 		seen:       seconds("seen_wait_seconds", "From the prospect's message until the bot saw it.", 1, 2, 5, 10, 20, 30, 60, 120, 600),
 		listLag:    counter("list_lag_total", "Times a thread list was seen to lag behind a thread's messages."),
 	}
+	for _, part := range parts {
+		m.trouble.WithLabelValues(part)
+	}
+	for _, result := range []string{"ok", "unavailable", "unusable"} {
+		m.modelCalls.WithLabelValues(result)
+	}
+	for _, kind := range []string{"prompt", "cached", "completion"} {
+		m.tokens.WithLabelValues(kind)
+	}
 	if reg != nil {
 		reg.MustRegister(m.handled, m.waited, m.took, m.modelTook, m.modelCalls, m.tokens, m.usd, m.trouble,
-			m.overtaken, m.inDoubt, m.seenAfter, m.untagged, m.listLag, m.foreign, m.seen)
+			m.overtaken, m.inDoubt.Counter, m.seenAfter, m.untagged.Counter, m.listLag, m.foreign.Counter, m.seen)
 	}
 	return m
 }
@@ -72,18 +101,20 @@ func (m *Metrics) watch(b *Bot) {
 		m.reg.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: "inboxbot_" + name, Help: help}, f))
 	}
 	gauge("oldest_unanswered_seconds", "Age of the oldest message the bot should answer and has not.", func() float64 {
-		age, _ := b.work.oldest(b.Now())
-		return age.Seconds()
+		return b.Health().OldestUnanswered.Seconds()
 	})
 	gauge("unanswered_threads", "Threads the bot should bring to an outcome and has not.", func() float64 {
-		_, n := b.work.oldest(b.Now())
-		return float64(n)
+		return float64(b.Health().Waiting)
 	})
 	gauge("ready", "1 when the bot does its work.", func() float64 { return truth(b.Ready() == nil) })
-	gauge("paused", "1 while the team has stopped the bot.", func() float64 { return truth(b.state.isPaused()) })
-	gauge("model_down_seconds", "How long the model has been out of reach.", func() float64 {
-		return b.model.downFor(time.Now()).Seconds()
+	gauge("paused", "1 while the team has stopped the bot.", func() float64 { return truth(b.Health().Paused != "") })
+	gauge("leads", "1 in the process that polls for all.", func() float64 { return truth(b.Health().Leads) })
+	gauge("token_refused", "1 while Inbox does not take INBOX_API_TOKEN.", func() float64 { return truth(b.Health().TokenRefused != nil) })
+	gauge("redis_away", "1 while Redis does not answer: nothing is sent meanwhile.", func() float64 { return truth(b.Health().StoreErr != nil) })
+	gauge("sends_unresolved", "Sends in doubt of which nobody knows yet whether they arrived.", func() float64 {
+		return float64(b.Health().InDoubt)
 	})
+	gauge("model_down_seconds", "How long the model has been out of reach.", func() float64 { return b.Health().ModelDown.Seconds() })
 	for kind, used := range map[string]func() float64{
 		"tokens": func() float64 { tokens, _ := b.BudgetUsed(); return tokens },
 		"usd":    func() float64 { _, usd := b.BudgetUsed(); return usd },
@@ -93,15 +124,14 @@ func (m *Metrics) watch(b *Bot) {
 			ConstLabels: prometheus.Labels{"kind": kind},
 		}, used))
 	}
-	gauge("accounts_offline", "Account links that cannot send.", func() float64 {
-		n := 0
-		for _, a := range b.dir.allAccounts() {
-			if a.Status != "active" {
-				n++
-			}
+	gauge("accounts_offline", "Account links that cannot send.", func() float64 { return float64(len(b.Health().AccountsOffline)) })
+	gauge("last_sweep_timestamp_seconds", "When this process last went through the inbox without an error, 0: never.", func() float64 {
+		if at := b.Health().LastSweep; !at.IsZero() {
+			return float64(at.UnixMilli()) / 1000
 		}
-		return float64(n)
+		return 0
 	})
+	m.handled.WithLabelValues(string(Handoff), safetyLoop, b.mode()) // the first is an increase
 }
 
 func truth(b bool) float64 {
@@ -114,6 +144,9 @@ func truth(b bool) float64 {
 func (m *Metrics) handledThread(h Handled) {
 	m.handled.WithLabelValues(string(h.Outcome), h.Guard, h.Mode).Inc()
 	m.took.Observe(h.Elapsed.Seconds())
+	if h.Guard == safetyLoop {
+		m.loops.Add(1)
+	}
 	if h.Outcome == Reply {
 		m.waited.Observe(h.Waited.Seconds())
 	}

@@ -46,7 +46,9 @@ func (b *Bot) leads(ctx context.Context) bool {
 		return true
 	}
 	lead, err := b.Leader.Lead(ctx, leaderTTL)
-	if err != nil && ctx.Err() == nil {
+	if err == nil {
+		b.state.leading(lead)
+	} else if ctx.Err() == nil {
 		b.complain("redis", fmt.Errorf("leader: %w", err))
 	}
 	return lead || err != nil

@@ -1,6 +1,7 @@
 package bot_test
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"log/slog"
@@ -200,7 +201,7 @@ func guard(tag string, o bot.Outcome) func(*bot.Conversation) bot.Verdict {
 type plainPrompts struct{}
 
 func (plainPrompts) Prompt(c *bot.Conversation, template, _ string) (bot.Prompt, error) {
-	p := bot.Prompt{Template: template, System: "be brief"}
+	p := bot.Prompt{Template: cmp.Or(template, "system"), System: "be brief"}
 	for _, t := range c.Turns {
 		role := bot.RoleUser
 		if t.Side == bot.SideOurs {

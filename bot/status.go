@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 	"time"
 
@@ -27,6 +28,7 @@ type status struct {
 	refused  error     // Inbox does not take our token
 	retryAt  time.Time // when it is asked again whether it does
 	pausedBy string
+	leads    bool // as the store last said
 	said     map[string]time.Time
 }
 
@@ -66,7 +68,7 @@ func (s *status) swept(err error) {
 	switch {
 	case err == nil:
 		s.lastOK, s.refused = time.Now(), nil
-	case errors.Is(err, inboxapi.ErrUnauthorized), errors.Is(err, inboxapi.ErrForbidden):
+	case isTokenRefusal(err):
 		s.refused, s.retryAt = err, time.Now().Add(refusedPause)
 	}
 }
@@ -104,37 +106,95 @@ func (s *status) storeAnswered(err error) {
 	s.storeErr = err
 }
 
+// Health is what this process of the bot knows of its own well-being at one
+// instant. Of several processes on one store the one that Leads polls: the others
+// know of Inbox only what their own threads told them.
+type Health struct {
+	Leads        bool      // as the store last said; a process alone always does
+	LastSweep    time.Time // the last that went well, zero: none yet
+	SweepErr     error     // how the last sweep failed
+	TokenRefused error     // Inbox does not take the token; nothing is done meanwhile
+	StoreErr     error     // the store does not answer; nothing is sent meanwhile
+	Paused       string    // by whom and why, in the team's words; "": not paused
+
+	ModelDown        time.Duration // for how long it has not answered
+	Waiting          int           // threads that should have come to an outcome and have not
+	OldestUnanswered time.Duration // how long the first of them has waited
+	InDoubt          int           // sends of which this process does not know yet whether they arrived
+	AccountsOffline  []string      // usernames of the account links that cannot send, sorted
+	TokensUsed       float64       // share of the day's budget of tokens, 1 being all of it; 0 without one
+	USDUsed          float64       // share of the day's budget of money
+
+	// What has happened in this process since it started.
+	DoubtfulSends, LoopsStopped, UntaggedHandoffs, ForeignReplies int
+}
+
+// Health tells how the bot is. It does not block.
+func (b *Bot) Health() Health {
+	h := b.state.health()
+	h.Leads = h.Leads || b.Leader == nil
+	h.ModelDown = b.model.downFor(time.Now())
+	h.OldestUnanswered, h.Waiting = b.work.oldest(b.Now())
+	h.InDoubt = b.work.inDoubt()
+	h.TokensUsed, h.USDUsed = b.BudgetUsed()
+	for _, a := range b.dir.allAccounts() {
+		if a.Status != "active" {
+			h.AccountsOffline = append(h.AccountsOffline, a.Username)
+		}
+	}
+	slices.Sort(h.AccountsOffline)
+	m := b.Metrics
+	h.DoubtfulSends, h.LoopsStopped = m.inDoubt.count(), int(m.loops.Load())
+	h.UntaggedHandoffs, h.ForeignReplies = m.untagged.count(), m.foreign.count()
+	return h
+}
+
+func (s *status) health() Health {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	h := Health{
+		Leads: s.leads, LastSweep: s.lastOK, SweepErr: s.sweepErr,
+		TokenRefused: s.refused, StoreErr: s.storeErr, Paused: s.pausedBy,
+	}
+	if h.TokenRefused == nil && isTokenRefusal(s.sweepErr) {
+		h.TokenRefused = s.sweepErr // not taken back by letting one thread try again
+	}
+	return h
+}
+
+func isTokenRefusal(err error) bool {
+	return errors.Is(err, inboxapi.ErrUnauthorized) || errors.Is(err, inboxapi.ErrForbidden)
+}
+
 // Ready says why the bot is not doing its work, nil when it is. A paused bot and
 // one whose token is refused are not ready; both are alive.
 func (b *Bot) Ready() error {
-	s := &b.state
-	s.mu.Lock()
-	defer s.mu.Unlock()
+	h := b.Health()
 	var errs []error
 	switch {
-	case s.refused != nil:
-		errs = append(errs, fmt.Errorf("Inbox refuses INBOX_API_TOKEN: %w", s.refused))
-	case s.sweepErr != nil:
-		errs = append(errs, fmt.Errorf("last sweep: %w", s.sweepErr))
-	case s.lastOK.IsZero() && b.Leader == nil:
+	case h.TokenRefused != nil:
+		errs = append(errs, fmt.Errorf("Inbox refuses INBOX_API_TOKEN: %w", h.TokenRefused))
+	case h.SweepErr != nil:
+		errs = append(errs, fmt.Errorf("last sweep: %w", h.SweepErr))
+	case h.LastSweep.IsZero() && b.Leader == nil:
 		errs = append(errs, errors.New("no sweep has been made yet"))
 	}
-	if s.storeErr != nil {
-		errs = append(errs, fmt.Errorf("REDIS_URL: %w", s.storeErr))
+	if h.StoreErr != nil {
+		errs = append(errs, fmt.Errorf("REDIS_URL: %w", h.StoreErr))
 	}
-	if down := b.model.downFor(time.Now()); down > 0 {
-		errs = append(errs, fmt.Errorf("the model has been out of reach for %s", down.Round(time.Second)))
+	if h.ModelDown > 0 {
+		errs = append(errs, fmt.Errorf("the model has been out of reach for %s", h.ModelDown.Round(time.Second)))
 	}
-	if s.pausedBy != "" {
-		errs = append(errs, errors.New(s.pausedBy))
+	if h.Paused != "" {
+		errs = append(errs, errors.New(h.Paused))
 	}
 	return errors.Join(errs...)
 }
 
-func (s *status) isPaused() bool {
+func (s *status) leading(lead bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.pausedBy != ""
+	s.leads = lead
 }
 
 // paused asks the switch. A switch that cannot be asked is on: nothing is sent

@@ -83,13 +83,14 @@ var safeties = []safety{
 	{"handed-over", false, handedOver},
 	{safetyTookOver, true, personTookOver},
 	{safetySettling, false, settling},
-	{"loop", true, looping},
+	{safetyLoop, true, looping},
 	{"cap-reached", false, capReached},
 }
 
 const (
 	safetyTurn     = "not-our-turn"
 	safetySettling = "settling"
+	safetyLoop     = "loop"
 	safetyTookOver = "person-took-over"
 	guardModelDown = "model-down" // no guard, but named like one where the model decided nothing
 )

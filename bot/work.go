@@ -21,6 +21,7 @@ type candidate struct {
 	busy     bool      // a worker has it
 	parked   bool      // its outcome for now is to wait
 	looking  bool      // its worker has come to the look before the send
+	unsure   bool      // its worker looks up a send in doubt
 	arrived  bool      // something was heard of it while a worker had it
 	tries    int       // failed attempts in a row
 	failing  time.Time // since when
@@ -164,6 +165,7 @@ func (w *work) next(now time.Time) *candidate {
 	}
 	if best != nil {
 		best.busy, best.arrived, best.looking = true, false, false
+		best.unsure = best.record.State == StateIntent
 	}
 	return best
 }
@@ -292,6 +294,20 @@ func (w *work) oldest(now time.Time) (age time.Duration, waiting int) {
 		}
 	}
 	return age, waiting
+}
+
+// inDoubt is how many candidates have a send that may have arrived or not. One
+// whose worker is just sending is not in doubt yet.
+func (w *work) inDoubt() int {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	n := 0
+	for _, c := range w.all {
+		if c.record.State == StateIntent && (!c.busy || c.unsure) {
+			n++
+		}
+	}
+	return n
 }
 
 // row returns the newest row known of a candidate, also while a worker has it.
