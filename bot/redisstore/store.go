@@ -1,6 +1,6 @@
 // Package redisstore keeps the bot's claims and ledger on Redis, with what its
-// replicas share besides: who polls, the team's request budget, and whether the
-// bot is stopped.
+// replicas share besides: who polls, the team's request budget, whether the bot
+// is stopped, and the rules and prompts that were published for them.
 //
 // Everything that decides is a Lua script (lua/*.lua), so that one atomic step
 // sees claim, record and generation together. Each may be repeated with the same
@@ -29,6 +29,8 @@
 //	inboxbot:{team}:rl          hash    the request budget's buckets
 //	inboxbot:{team}:own         hash    own requests of the last minute, by 5 s
 //	inboxbot:{team}:pause       string  exists while the API wants to be left alone
+//	inboxbot:{team}:published   stream  who put which generation of rules and prompts in force, newest last
+//	inboxbot:{team}:texts       hash    the files of those generations by hash, as JSON
 //
 // A Redis that may evict keys, or that serves two deployments of different
 // teams under one team id, breaks the promise; see Warnings.
