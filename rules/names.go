@@ -59,6 +59,10 @@ func Functions() []string { return slices.Sorted(builtins()) }
 // any(texts, # contains "price").
 func Loops() []string { return slices.Clone(loops) }
 
+// TimeMethods returns the methods of times and durations that guards may call,
+// sorted: now.Hour() in 9..17.
+func TimeMethods() []string { return slices.Clone(timeMethods) }
+
 // documentation is the fields of env.go by type and name.
 type documentation map[[2]string]*ast.Field
 
