@@ -18,7 +18,7 @@ func (l *loader) check(funcs template.FuncMap) {
 	c := &checker{loader: l, funcs: signatures(funcs), seen: map[visit]bool{}, used: map[string]bool{}}
 	for _, file := range sortedKeys(l.tmpls) {
 		if t, ok := l.trees[file]; ok && !strings.HasPrefix(file, partial) {
-			c.template(t, reflect.TypeFor[Data]())
+			c.template(t, dataOf(file))
 		}
 	}
 	for _, name := range sortedKeys(l.trees) {
@@ -26,6 +26,14 @@ func (l *loader) check(funcs template.FuncMap) {
 			c.template(l.trees[name], nil)
 		}
 	}
+}
+
+// dataOf returns the type of what the template of a file gets.
+func dataOf(file string) reflect.Type {
+	if strings.HasSuffix(file, sayExt) {
+		return reflect.TypeFor[messageData]()
+	}
+	return reflect.TypeFor[Data]()
 }
 
 // checker walks templates with the types of what they handle. A nil type is one
@@ -86,7 +94,9 @@ func (c *checker) node(n parse.Node, dot reflect.Type) {
 	outer := len(c.vars)
 	switch n := n.(type) {
 	case *parse.ActionNode:
-		c.pipe(n.Pipe, dot)
+		if printed := c.pipe(n.Pipe, dot); printed == reflect.TypeFor[internal]() && len(n.Pipe.Decl) == 0 {
+			c.at(n.Pipe, "%v", errInternal)
+		}
 		return // what it declares lives on in the list
 	case *parse.IfNode:
 		c.pipe(n.Pipe, dot)
@@ -369,7 +379,7 @@ func describe(t reflect.Type) string {
 	case t == reflect.TypeFor[time.Time]():
 		return "a time"
 	}
-	return strings.ToLower(t.Name())
+	return strings.ToLower(strings.TrimPrefix(t.Name(), "message"))
 }
 
 func (c *checker) at(n parse.Node, format string, args ...any) {

@@ -16,6 +16,8 @@ import (
 	"text/template"
 	"text/template/parse"
 	"unicode/utf8"
+
+	"inboxbot/bot"
 )
 
 const (
@@ -315,33 +317,53 @@ func (l *loader) build(s *Set, funcs template.FuncMap) {
 		}
 	}
 	for _, file := range sortedKeys(l.tmpls) {
-		if !strings.HasPrefix(file, partial) {
+		switch {
+		case strings.HasPrefix(file, partial):
+		case strings.HasSuffix(file, sayExt):
+			s.messages = append(s.messages, strings.TrimSuffix(file, sayExt))
+		default:
 			s.names = append(s.names, strings.TrimSuffix(file, tmplExt))
 		}
 	}
 	slices.Sort(s.names)
+	slices.Sort(s.messages)
 }
 
-// prove makes every prompt of the set with every sample.
+// prove makes every prompt and message of the set with every sample.
 func (l *loader) prove(s *Set) {
 	for _, name := range s.names {
-		for _, sample := range samples() {
-			system, err := s.system(name, newData(sample.about, "default", s.options.Timezone))
-			if at, ok := errors.AsType[*execError](err); ok {
-				l.problemIn(at, "%s (%s)", at.problem, sample.name)
-				break
-			}
+		l.proveOne(name+tmplExt, func(c *bot.Conversation) error {
+			system, err := s.system(name, newData(c, tried, s.options.Timezone))
 			switch {
 			case err != nil:
-				l.problem(name+tmplExt, "%v (%s)", err, sample.name)
+				return err
 			case system == "":
-				l.problem(name+tmplExt, "it renders to nothing (%s)", sample.name)
+				return errors.New("it renders to nothing")
 			case escapes(system):
-				l.problem(name+tmplExt, "text of the prospect appears outside its fence: print the field as a whole")
-			default:
-				continue
+				return errors.New("text of the prospect appears outside its fence: print the field as a whole")
 			}
-			break // one sample's word is enough
+			return nil
+		})
+	}
+	for _, name := range s.messages {
+		l.proveOne(name+sayExt, func(c *bot.Conversation) error {
+			_, err := s.message(name, c, tried)
+			return err
+		})
+	}
+}
+
+// proveOne reports the first sample that a file fails with: one's word is enough.
+func (l *loader) proveOne(file string, with func(*bot.Conversation) error) {
+	for _, sample := range samples() {
+		err := with(sample.about)
+		if at, ok := errors.AsType[*execError](err); ok {
+			l.problemIn(at, "%s (%s)", at.problem, sample.name)
+			return
+		}
+		if err != nil {
+			l.problem(file, "%v (%s)", err, sample.name)
+			return
 		}
 	}
 }

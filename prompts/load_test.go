@@ -68,7 +68,7 @@ func TestLoadRefuses(t *testing.T) {
 		{"a text that doubles", `{{$x := "xxxx"}}{{range 60}}{{$x = print $x $x}}{{end}}`, "p/system.tmpl:1:36: error calling print: the text is over 65536 bytes (with everything known)"},
 		{"a very wide number", `{{printf "%999999999d" 1}}`, "p/system.tmpl:1:3: error calling printf: a width has at most three digits (with everything known)"},
 		{"a width from elsewhere", `{{printf "%*d" 999999 1}}`, "p/system.tmpl:1:3: error calling printf: a width has at most three digits (with everything known)"},
-		{"profile text cut out of its fence", `{{printf "%.30s" .Prospect.Bio}}x`, "p/system.tmpl: text of the prospect appears outside its fence: print the field as a whole"},
+		{"profile text cut out of its fence", `{{printf "%.30s" .Prospect.Bio}}x`, "p/system.tmpl: text of the prospect appears outside its fence: print the field as a whole (with hostile text)"},
 		{"a whole record formatted", `{{printf "%#v" .Prospect}}`, "p/system.tmpl:1:3: error calling printf: cannot print prompts.Prospect, only its fields (with everything known)"},
 		{"not UTF-8", "caf\xe9 {{.Guard}}", "p/system.tmpl:1:4: not valid UTF-8"},
 		{"several at once", "{{.A}}\n{{.Guard}} {{b}}\n{{template \"c\"}}{{include \"d\"}}", `p/system.tmpl:1:4: there is no .A, known: Account Guard Now Prospect Team Thread

@@ -258,25 +258,62 @@ func (in *inspector) call(n *ast.CallNode) {
 
 func (in *inspector) ownFunction(n *ast.CallNode, name string) {
 	switch name {
-	case "tagged":
+	case "tagged", "seen":
 		in.reads |= readsProfile
 		in.add(len(n.Arguments), full) // each is compared with every tag
 		if len(n.Arguments) == 0 {
-			in.refuse(n, `name at least one tag, for instance tagged("VIP")`, "tagged() is never true")
+			in.refuse(n, fmt.Sprintf("name at least one tag, for instance %s(%q)", name, "VIP"), "%s() is never true", name)
 		}
-	case "open":
-		in.open(n)
+	case "open", "closed", "closedBecause":
+		in.hoursOf(n, name)
+	case "rollout":
+		in.rollout(n)
 	}
 }
 
-func (in *inspector) open(n *ast.CallNode) {
+// rollout wants constants: who is chosen must not depend on the conversation.
+func (in *inspector) rollout(n *ast.CallNode) {
+	const hint = `for instance rollout(10) or rollout(10, "new-tone")`
+	if len(n.Arguments) > 2 {
+		in.refuse(n.Arguments[2], hint, "rollout takes a percentage and the name of one experiment")
+	}
+	for i, a := range n.Arguments[:min(len(n.Arguments), 2)] {
+		percent, isNumber := number(a)
+		name, isText := a.(*ast.StringNode)
+		switch {
+		case i == 0 && !isNumber:
+			in.doubt(a, hint, "rollout needs its percentage as a number")
+		case i == 0 && (percent < 0 || percent > 100):
+			in.refuse(a, hint, "a percentage is from 0 to 100")
+		case i == 1 && !isText:
+			in.doubt(a, hint, "rollout needs the name of its experiment in quotes")
+		case i == 1 && strings.TrimSpace(name.Value) == "":
+			in.refuse(a, hint, "the experiment has no name")
+		}
+	}
+}
+
+func number(n ast.Node) (value float64, ok bool) {
+	switch n := n.(type) {
+	case *ast.IntegerNode:
+		return float64(n.Value), true
+	case *ast.FloatNode:
+		return n.Value, true
+	case *ast.UnaryNode:
+		value, ok = number(n.Node)
+		return -value, ok && n.Operator == "-"
+	}
+	return 0, false
+}
+
+func (in *inspector) hoursOf(n *ast.CallNode, function string) {
 	if len(n.Arguments) != 1 {
 		return // the checker says so
 	}
 	name, ok := n.Arguments[0].(*ast.StringNode)
 	switch {
 	case !ok:
-		in.refuse(n.Arguments[0], `for instance open("business")`, "open needs the name of its hours in quotes")
+		in.refuse(n.Arguments[0], fmt.Sprintf("for instance %s(%q)", function, "business"), "%s needs the name of its hours in quotes", function)
 	case slices.Contains(in.hours, name.Value):
 	case len(in.hours) == 0:
 		in.refuse(name, "add them under hours:", "unknown hours %q: the file has none", clip(name.Value))

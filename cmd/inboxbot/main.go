@@ -48,6 +48,8 @@ type cli struct {
 	Explain     explainCmd     `cmd:"" help:"Show how one thread would be handled. Nothing is sent."`
 	Pause       pauseCmd       `cmd:"" help:"Stop every process of the bot from sending. What is begun finishes."`
 	Resume      resumeCmd      `cmd:"" help:"Take pause back."`
+	Env         envCmd         `cmd:"" help:"Print the names that expressions in the rule file may use."`
+	Schema      schemaCmd      `cmd:"" help:"Print the JSON Schema of the rule file, for editors."`
 	Sim         simCmd         `cmd:"" help:"Serve the simulated Inbox API alone."`
 	Version     versionCmd     `cmd:"" help:"Print version, commit and Go version."`
 	Healthcheck healthcheckCmd `cmd:"" hidden:"" help:"Ask a running bot on this machine whether it is alive."`
