@@ -106,7 +106,7 @@ func (w *yamlWriter) mapping(v, blank reflect.Value) yamlNode {
 // leaveOut reports whether a field need not be written: it says nothing, or it is
 // what a short case does not say.
 func (w *yamlWriter) leaveOut(of reflect.Type, key string, v, blank reflect.Value) bool {
-	same := reflect.DeepEqual(v.Interface(), blank.Interface())
+	same := reflect.DeepEqual(v.Interface(), blank.Interface()) || v.Kind() == reflect.Slice && v.Len() == 0
 	if key == "from" || !same {
 		return false
 	}
