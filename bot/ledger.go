@@ -63,6 +63,10 @@ type Record struct {
 	// Own is when each of the bot's own recent messages in this thread was sent,
 	// by message ID. It outlives the messages the record is about.
 	Own map[string]time.Time
+
+	// Seen is the names of tags the prospect had when this thread was recorded,
+	// newest last, at most 20; they outlive their removal.
+	Seen []string
 }
 
 // Newer reports whether the inbound message (id, at) is newer than the one the

@@ -144,6 +144,8 @@ type Draft struct {
 	Reason string `expr:"reason"`
 }
 
+func draftOf(d bot.Decision) Draft { return Draft{d.Reply, d.Confidence, string(d.Action), d.Reason} }
+
 // env returns what the expressions of s see of c.
 func (s *Set) env(c *bot.Conversation) Env {
 	now := c.Now.In(s.zone)
@@ -245,32 +247,36 @@ const (
 
 // overlong returns which parts of e are larger than an expression may have to read.
 func overlong(e *CheckEnv) reads {
-	p := &e.Prospect
-	profile := append([]string{
-		p.Username, p.Name, p.Bio, p.Location, p.Website, p.Status,
-		e.Thread.ID, e.Thread.Assignee, e.Account.Username, e.Account.Name,
-	}, p.Tags...)
 	var over reads
-	for part, tooLong := range map[reads]bool{
-		readsLast:    len(e.Last.Text) > maxText || oversize(e.Last.Media),
-		readsTexts:   oversize(e.Texts),
-		readsNotes:   len(p.Notes) > maxText,
-		readsProfile: oversize(profile),
-		readsDraft:   len(e.Draft.Text)+len(e.Draft.Reason)+len(e.Draft.Action) > maxText,
-	} {
-		if tooLong {
-			over |= part
-		}
+	if len(e.Last.Text) > maxText || oversize(e.Last.Media) {
+		over |= readsLast
+	}
+	if oversize(e.Texts) {
+		over |= readsTexts
+	}
+	p := &e.Prospect
+	if len(p.Notes) > maxText {
+		over |= readsNotes
+	}
+	profile := len(p.Username) + len(p.Name) + len(p.Bio) + len(p.Location) + len(p.Website) + len(p.Status) +
+		len(e.Thread.ID) + len(e.Thread.Assignee) + len(e.Account.Username) + len(e.Account.Name)
+	if len(p.Tags) > maxItems || profile+total(p.Tags) > maxText {
+		over |= readsProfile
+	}
+	if len(e.Draft.Text)+len(e.Draft.Reason)+len(e.Draft.Action) > maxText {
+		over |= readsDraft
 	}
 	return over
 }
 
-func oversize(list []string) bool {
-	total := 0
+func oversize(list []string) bool { return len(list) > maxItems || total(list) > maxText }
+
+func total(list []string) int {
+	n := 0
 	for _, s := range list {
-		total += len(s)
+		n += len(s)
 	}
-	return total > maxText || len(list) > maxItems
+	return n
 }
 
 // String names the first part in r.

@@ -21,6 +21,7 @@ import (
 type expression struct {
 	program *vm.Program
 	reads   reads
+	parts   func() []part // the named ones; see partsOf
 }
 
 // finding is something wrong with an expression, offset characters into it.
@@ -75,7 +76,7 @@ func compile(src string, env any, hours []string) (*expression, []finding) {
 	if err != nil {
 		return nil, []finding{explain(err, env)}
 	}
-	return &expression{program, in.reads}, nil
+	return &expression{program, in.reads, partsOf(tree.Node, env, hours)}, nil
 }
 
 var (

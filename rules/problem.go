@@ -14,13 +14,18 @@ type Problem struct { //nolint:errname // a list of them reads as what it is
 	Line, Column int    // counted from 1, the column in characters
 	Message      string // what is wrong
 	Hint         string // what was probably meant, or how to put it right; may be empty
+	Detail       string // of a test that failed: how its outcome came about, in lines
 }
 
 // Error returns the problem as one line that editors and terminals can jump from.
+// The lines of Detail follow it, indented.
 func (p Problem) Error() string {
 	s := fmt.Sprintf("%s:%d:%d: %s", p.File, p.Line, p.Column, p.Message)
 	if p.Hint != "" {
 		s += "; " + p.Hint
+	}
+	for line := range strings.Lines(p.Detail) {
+		s += "\n    " + strings.TrimSuffix(line, "\n")
 	}
 	return s
 }
@@ -29,7 +34,7 @@ func (p Problem) Error() string {
 // as its error.
 type Problems []Problem //nolint:errname // as Problem
 
-// Error returns one line per problem.
+// Error returns one line per problem, and the details of tests that failed.
 func (ps Problems) Error() string {
 	lines := make([]string, len(ps))
 	for i, p := range ps {

@@ -30,8 +30,8 @@ func (l *loader) parse(src []byte) (root ast.Node) {
 		}
 	}()
 	switch {
-	case len(src) > maxFile:
-		l.report(position{1, 1}, "", "the file is larger than %d bytes", maxFile)
+	case len(src) > l.most:
+		l.report(position{1, 1}, "", "the file is larger than %d bytes", l.most)
 		return nil
 	case !utf8.ValidString(l.text):
 		l.report(l.invalidUTF8(), "save it as UTF-8", "the file is not UTF-8")
@@ -46,11 +46,11 @@ func (l *loader) parse(src []byte) (root ast.Node) {
 	}
 	docs := slices.DeleteFunc(f.Docs, func(d *ast.DocumentNode) bool { return d.Body == nil })
 	if len(docs) == 0 {
-		l.report(position{1, 1}, "start with version: 1", "the file is empty")
+		l.report(position{1, 1}, l.start, "the file is empty")
 		return nil
 	}
 	if len(docs) > 1 {
-		l.report(at(docs[1].Body), "", "a rule file holds one document")
+		l.report(at(docs[1].Body), "", "%s holds one document", l.what)
 	}
 	return docs[0].Body
 }
