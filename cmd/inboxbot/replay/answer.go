@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"slices"
+	"strings"
 
 	"inboxbot/bot"
 )
@@ -67,8 +68,8 @@ func (r *reached) Judge(c *bot.Conversation) bot.Verdict {
 // take is what came of a rehearsal.
 func (a *Answer) take(th bot.Thought) {
 	o := th.Verdict.Outcome
-	a.Outcome, a.Guard, a.Reason = o.Action, th.Verdict.Guard, o.Reason
-	a.Tag, a.Assign = o.Tag, o.Assign
+	a.Outcome, a.Guard, a.Reason = outcomeName(o), th.Verdict.Guard, o.Reason
+	a.Tag, a.Assign, a.Say = o.Tag, o.Assign, o.Say
 	a.Template, a.PromptTokens = th.Prompt.Template, th.Prompt.Tokens
 	a.Draft, a.Confidence = th.Decision.Reply, th.Decision.Confidence
 	if th.Decision.Action == bot.Reply && o.Action != bot.Reply {
@@ -131,16 +132,16 @@ func (m *memo) Complete(ctx context.Context, p bot.Prompt) (bot.Completion, erro
 
 // outcome is how an answer is compared.
 type outcome struct {
-	action bot.Action
-	guard  string
-	how    string // the template of a reply, the tag and assignee of a handoff
+	name  string
+	guard string
+	how   string // the template of a reply; tag, assignee and message of a handoff
 }
 
 func (a *Answer) outcome() outcome {
-	if a.Outcome == bot.Reply {
-		return outcome{a.Outcome, a.Guard, a.Template}
+	if a.Outcome == string(bot.Handoff) {
+		return outcome{a.Outcome, a.Guard, strings.Join([]string{a.Tag, a.Assign, a.Say}, "\x00")}
 	}
-	return outcome{a.Outcome, a.Guard, a.Tag + "\x00" + a.Assign}
+	return outcome{a.Outcome, a.Guard, a.Template}
 }
 
 // compared is both answers: with the model's part where it answered for every
@@ -159,7 +160,7 @@ func (c *Cut) kind() Kind {
 	}
 	a, b := c.compared()
 	switch {
-	case a.action != b.action:
+	case a.name != b.name:
 		return Outcome
 	case a != b:
 		return Otherwise

@@ -47,7 +47,9 @@ type fileMessage struct {
 // The times of a file that has none: a Tuesday afternoon, a message a minute.
 const apart = time.Minute
 
-func afternoon(zone *time.Location) time.Time { return time.Date(2026, time.March, 3, 14, 0, 0, 0, zone) }
+func afternoon(zone *time.Location) time.Time {
+	return time.Date(2026, time.March, 3, 14, 0, 0, 0, zone)
+}
 
 // The most that is read and told of a file.
 const (

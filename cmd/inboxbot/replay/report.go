@@ -31,16 +31,29 @@ type Report struct {
 	Conversations []*Conversation `json:"conversations"`
 }
 
+// Outcomes are the names of outcomes here: those of package bot, with a reply
+// that a person is to approve first apart.
+var Outcomes = []string{string(bot.Reply), approve, string(bot.Handoff), string(bot.Skip), string(bot.Wait)}
+
+const approve = "draft"
+
+func outcomeName(o bot.Outcome) string {
+	if o.Action == bot.Reply && o.Approve {
+		return approve
+	}
+	return string(o.Action)
+}
+
 // Total is what came of all cuts with one generation.
 type Total struct {
-	Name         string             `json:"name"`
-	Hash         string             `json:"generation"`
-	Outcomes     map[bot.Action]int `json:"outcomes"`      // reply, handoff, skip, wait
-	Guards       []Guard            `json:"guards"`        // of the rule file, in its order; the last is "default"
-	Own          []Tally            `json:"botsOwnGuards"` // those of the bot's own that would have decided
-	Checks       []Tally            `json:"checks"`        // those that objected to drafts
-	PromptTokens int                `json:"promptTokens"`  // an estimate for all prompts of replies
-	Spent        Spent              `json:"spent"`         // as if each prompt had been asked
+	Name         string         `json:"name"`
+	Hash         string         `json:"generation"`
+	Outcomes     map[string]int `json:"outcomes"`      // by Outcomes
+	Guards       []Guard        `json:"guards"`        // of the rule file, in its order; the last is "default"
+	Own          []Tally        `json:"botsOwnGuards"` // those of the bot's own that would have decided
+	Checks       []Tally        `json:"checks"`        // those that objected to drafts
+	PromptTokens int            `json:"promptTokens"`  // an estimate for all prompts of replies
+	Spent        Spent          `json:"spent"`         // as if each prompt had been asked
 }
 
 // Guard is how one guard did.
@@ -71,11 +84,11 @@ type Tally struct {
 
 // Change is one way in which outcomes change.
 type Change struct {
-	From      bot.Action `json:"from"`
-	To        bot.Action `json:"to"`
-	FromGuard string     `json:"fromGuard"`
-	ToGuard   string     `json:"toGuard"`
-	Cuts      int        `json:"cuts"`
+	From      string `json:"from"`
+	To        string `json:"to"`
+	FromGuard string `json:"fromGuard"`
+	ToGuard   string `json:"toGuard"`
+	Cuts      int    `json:"cuts"`
 }
 
 // Spent is what a model cost.
@@ -127,15 +140,16 @@ const (
 
 // Answer is what one generation does with a cut.
 type Answer struct {
-	Outcome  bot.Action `json:"outcome"`
-	Guard    string     `json:"guard"` // that decided; "default" when none fired; a check that objected
-	Reason   string     `json:"reason"`
-	Template string     `json:"template,omitempty"` // of a reply
-	Tag      string     `json:"tag,omitempty"`      // of a handoff
-	Assign   string     `json:"assign,omitempty"`
-	Fired    []string   `json:"fired"`                  // every guard of the rule file that says yes, in order
-	Failed   []string   `json:"failed,omitempty"`       // those that cannot be evaluated, with the reason
-	Own      string     `json:"botsOwnGuard,omitempty"` // one of the bot's own that would have decided before
+	Outcome  string   `json:"outcome"`
+	Guard    string   `json:"guard"` // that decided; "default" when none fired; a check that objected
+	Reason   string   `json:"reason"`
+	Template string   `json:"template,omitempty"` // of a reply
+	Tag      string   `json:"tag,omitempty"`      // of a handoff
+	Assign   string   `json:"assign,omitempty"`
+	Say      string   `json:"say,omitempty"`          // the message to the prospect that a handoff names
+	Fired    []string `json:"fired"`                  // every guard of the rule file that says yes, in order
+	Failed   []string `json:"failed,omitempty"`       // those that cannot be evaluated, with the reason
+	Own      string   `json:"botsOwnGuard,omitempty"` // one of the bot's own that would have decided before
 
 	PromptTokens int     `json:"promptTokens,omitempty"` // an estimate
 	Asked        bool    `json:"asked"`                  // the model was asked and answered
@@ -210,7 +224,7 @@ func (r *Report) compare(cuts []*Cut) {
 		case Outcome:
 			r.Changed++
 			a, b := c.compared()
-			ways[Change{From: a.action, To: b.action, FromGuard: a.guard, ToGuard: b.guard}]++
+			ways[Change{From: a.name, To: b.name, FromGuard: a.guard, ToGuard: b.guard}]++
 		case Otherwise:
 			r.Otherwise++
 		case Text:
@@ -228,7 +242,10 @@ func (r *Report) compare(cuts []*Cut) {
 
 // total sums up one side.
 func total(side Side, cuts []*Cut, i int) *Total {
-	t := &Total{Name: side.Name, Hash: side.Hash, Outcomes: map[bot.Action]int{bot.Reply: 0, bot.Handoff: 0, bot.Skip: 0, bot.Wait: 0}}
+	t := &Total{Name: side.Name, Hash: side.Hash, Outcomes: map[string]int{}}
+	for _, name := range Outcomes {
+		t.Outcomes[name] = 0
+	}
 	own, checks := map[string]int{}, map[string]int{}
 	for _, c := range cuts {
 		a := c.answers[i]
@@ -253,4 +270,27 @@ func ranked(counts map[string]int) []Tally {
 	}
 	slices.SortFunc(out, func(a, b Tally) int { return cmp.Or(b.Cuts-a.Cuts, cmp.Compare(a.Name, b.Name)) })
 	return out
+}
+
+// Way is a change of outcome, whichever guards made it.
+type Way struct {
+	From, To string
+	Cuts     int
+	By       []Change
+}
+
+// Ways are the changes by outcome, the most frequent first.
+func (r *Report) Ways() []*Way {
+	var ways []*Way
+	for _, c := range r.Changes {
+		i := slices.IndexFunc(ways, func(w *Way) bool { return w.From == c.From && w.To == c.To })
+		if i < 0 {
+			i = len(ways)
+			ways = append(ways, &Way{From: c.From, To: c.To})
+		}
+		ways[i].Cuts += c.Cuts
+		ways[i].By = append(ways[i].By, c)
+	}
+	slices.SortStableFunc(ways, func(a, b *Way) int { return b.Cuts - a.Cuts })
+	return ways
 }
