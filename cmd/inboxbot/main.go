@@ -46,6 +46,7 @@ type cli struct {
 	Demo        demoCmd        `cmd:"" help:"The same bot with everything embedded. Needs no account, key or network."`
 	Check       checkCmd       `cmd:"" help:"Read rules and prompts and print every problem."`
 	Explain     explainCmd     `cmd:"" help:"Show how one thread would be handled. Nothing is sent."`
+	Replay      replayCmd      `cmd:"" help:"Show what rules and prompts would have done with past conversations. Nothing is sent."`
 	Pause       pauseCmd       `cmd:"" help:"Stop every process of the bot from sending. What is begun finishes."`
 	Resume      resumeCmd      `cmd:"" help:"Take pause back."`
 	Env         envCmd         `cmd:"" help:"Print the names that expressions in the rule file may use."`
