@@ -132,8 +132,8 @@ func TestWrittenCase(t *testing.T) {
 	}
 }
 
-// anyText is text as strangers write it, and as nobody does.
-func anyText() *rapid.Generator[string] {
+// caseText is text as strangers write it, and as nobody does.
+func caseText() *rapid.Generator[string] {
 	return rapid.OneOf(
 		rapid.String(),
 		rapid.SampledFrom([]string{
@@ -149,13 +149,13 @@ func anyText() *rapid.Generator[string] {
 // order of time, IDs that are there and different.
 func anyConversation() *rapid.Generator[*bot.Conversation] {
 	return rapid.Custom(func(t *rapid.T) *bot.Conversation {
-		text := func(name string) string { return strings.ToValidUTF8(anyText().Draw(t, name), "") }
+		text := func(name string) string { return strings.ToValidUTF8(caseText().Draw(t, name), "") }
 		maybe := func(name string) *string { return known(text(name)) }
 		when := func(name string) time.Time {
 			return noon.Add(-time.Duration(rapid.Int64Range(0, int64(72*time.Hour)/1e6).Draw(t, name)) * time.Millisecond)
 		}
 		c := &bot.Conversation{Now: noon.Add(time.Millisecond), Read: true, More: rapid.Bool().Draw(t, "more")}
-		c.Tags = rapid.SliceOfN(rapid.Map(anyText(), func(s string) string { return strings.ToValidUTF8(s, "") }), 0, 3).Draw(t, "tags")
+		c.Tags = rapid.SliceOfN(rapid.Map(caseText(), func(s string) string { return strings.ToValidUTF8(s, "") }), 0, 3).Draw(t, "tags")
 		c.Status = text("status")
 		c.Team = inboxapi.Team{Name: text("team"), Currency: text("currency")}
 		c.Account = inboxapi.AccountLink{ID: "a", Username: text("account"), Name: text("account name"), Status: rapid.SampledFrom([]string{"active", "paused", "offline", "new"}).Draw(t, "online")}
@@ -184,7 +184,7 @@ func anyConversation() *rapid.Generator[*bot.Conversation] {
 func addTurns(t *rapid.T, c *bot.Conversation) {
 	at := c.Now.Add(-time.Duration(rapid.Int64Range(0, int64(60*time.Hour)).Draw(t, "first")))
 	for i := range rapid.IntRange(0, 8).Draw(t, "turns") {
-		turn := bot.Turn{ID: fmt.Sprint("id", i), Text: strings.ToValidUTF8(anyText().Draw(t, "text"), ""), At: at, Edited: rapid.Bool().Draw(t, "edited"), Side: bot.SideProspect}
+		turn := bot.Turn{ID: fmt.Sprint("id", i), Text: strings.ToValidUTF8(caseText().Draw(t, "text"), ""), At: at, Edited: rapid.Bool().Draw(t, "edited"), Side: bot.SideProspect}
 		turn.Media = rapid.SliceOfN(rapid.SampledFrom([]string{"image", "video", "x y"}), 0, 2).Draw(t, "media")
 		switch side := rapid.IntRange(0, 9).Draw(t, "side"); {
 		case side == 0:
@@ -235,7 +235,7 @@ func TestCaseRoundTrip(t *testing.T) {
 	templates := must(prompts.Load(prompts.Default(), "prompts", prompts.Options{Timezone: s.zone}))(t)
 	rapid.Check(t, func(t *rapid.T) {
 		c := anyConversation().Draw(t, "conversation")
-		written := NewCase(anyText().Draw(t, "case"), c, s.Judge(c))
+		written := NewCase(caseText().Draw(t, "case"), c, s.Judge(c))
 		for _, yaml := range [][]byte{written.YAML(), written.ShortYAML()} {
 			read, err := LoadCases("case.yaml", yaml)
 			if err != nil || len(read) != 1 {
