@@ -39,7 +39,7 @@ func LoadCases(name string, src []byte) ([]Case, error) {
 		if s, ok := root.(*ast.SequenceNode); ok {
 			nodes = s.Values
 		}
-		cases = l.caseList(nodes)
+		cases = l.caseList(nodes, "a case")
 	}
 	if len(l.problems) > 0 {
 		return nil, l.problems.sorted()
@@ -50,7 +50,7 @@ func LoadCases(name string, src []byte) ([]Case, error) {
 // tests reads the tests of a rule file, whose guards are known.
 func (l *loader) tests(e entry) []Case {
 	known := append(slices.Sorted(maps.Keys(l.names)), reserved...)
-	cases := l.caseList(l.list(e, "tests"))
+	cases := l.caseList(l.list(e, "tests"), "a test")
 	for _, c := range cases {
 		guard := c.Expect.Guard
 		if guard == "" || slices.Contains(known, guard) || isReserved(guard) {
@@ -61,15 +61,16 @@ func (l *loader) tests(e entry) []Case {
 	return cases
 }
 
-func (l *loader) caseList(nodes []ast.Node) []Case {
+// caseList reads cases, of which one is called one.
+func (l *loader) caseList(nodes []ast.Node, one string) []Case {
 	var cases []Case
 	taken := map[string]position{}
 	for i, n := range nodes {
 		if i == maxCases {
-			l.report(at(n), "", "more than %d cases", maxCases)
+			l.report(at(n), "", "%s too many: there can be %d", one, maxCases)
 			break
 		}
-		c, ok := l.oneCase(n)
+		c, ok := l.oneCase(n, one)
 		if before, twice := taken[c.Name]; twice && c.Name != "" {
 			l.report(at(n), fmt.Sprintf("line %d has it already", before.line), "the name %q is taken", clip(c.Name))
 		}
@@ -82,11 +83,11 @@ func (l *loader) caseList(nodes []ast.Node) []Case {
 }
 
 // oneCase reads a case; ok tells whether it can be used.
-func (l *loader) oneCase(n ast.Node) (c Case, ok bool) {
+func (l *loader) oneCase(n ast.Node, one string) (c Case, ok bool) {
 	before := len(l.problems)
 	c = blankCase()
-	r := &caseReader{loader: l, places: map[any]position{}}
-	r.fill(reflect.ValueOf(&c).Elem(), entry{"a case", at(n), n})
+	r := &caseReader{loader: l, one: one, places: map[any]position{}}
+	r.fill(reflect.ValueOf(&c).Elem(), entry{one, at(n), n})
 	c.file, c.at = l.name, r.places[&c.Expect]
 	if l.full() || len(l.problems) > before {
 		return c, false
@@ -100,12 +101,12 @@ func (r *caseReader) check(c *Case, start position) {
 	g := &c.Given
 	require := func(field any, key string) {
 		if _, ok := r.places[field]; !ok {
-			r.report(start, "", "a case needs %s", key)
+			r.report(start, "", "%s needs %s", r.one, key)
 		}
 	}
 	require(&c.Name, "name")
 	if p, ok := r.places[&c.Name]; ok && c.Name != caseName(c.Name) {
-		r.report(p, "", "the name of a case is one line of at most %d characters", maxCaseName)
+		r.report(p, "", "the name of %s is one line of at most %d characters", r.one, maxCaseName)
 	}
 	require(&c.Expect, "expect")
 	if p, ok := r.places[&c.Expect]; ok && c.Expect == (Expect{}) {
@@ -114,7 +115,7 @@ func (r *caseReader) check(c *Case, start position) {
 	if p, ok := r.places[&g.Message]; ok && g.Message == "" {
 		r.report(p, `for media alone: messages: [{text: "", media: [image]}]`, "message is empty")
 	} else if ok && r.has(&g.Messages) {
-		r.report(p, "put it at the end of messages", "a case has either message or messages")
+		r.report(p, "put it at the end of messages", "%s has either message or messages", r.one)
 	}
 	r.accountState(&g.Account)
 	r.order(g)
@@ -172,6 +173,7 @@ func (r *caseReader) numbers(g *Given) {
 // so that a name that Env gets can be given in a case as well.
 type caseReader struct {
 	*loader
+	one    string           // what a case is called: a test, in a rule file
 	places map[any]position // of values, by the pointer to their field
 }
 
@@ -326,7 +328,7 @@ func parseAge(s string) (time.Duration, string) {
 func parseCount(s string) (int, string) {
 	n, err := strconv.Atoi(s)
 	if err != nil || n < 0 || n > math.MaxInt32 {
-		return 0, "it is a whole number"
+		return 0, "it is a whole number, 0 or more"
 	}
 	return n, ""
 }

@@ -78,7 +78,7 @@ func (l *loader) message(n ast.Node) message {
 	for _, c := range l.list(f["causes"], "causes") {
 		m.causes = append(m.causes, l.cause(entry{"a cause", at(c), c}))
 	}
-	if e := f["causes"]; e.value != nil && len(m.causes) == 0 {
+	if e := f["causes"]; e.value != nil && e.value.Type() == ast.SequenceType && len(m.causes) == 0 {
 		l.report(at(e.value), "leave the key out to mean all", "causes is empty")
 	}
 	return m
@@ -129,8 +129,12 @@ func (l *loader) draftChecks(e entry) map[string]draftcheck.Mode {
 	f, _ := l.fields(e.value, "draft-checks", draftcheck.Names...)
 	modes := map[string]draftcheck.Mode{}
 	for name, e := range f {
-		if mode, ok := l.oneOf(e, "mode", []string{string(draftcheck.On), string(draftcheck.Log), string(draftcheck.Off)}); ok {
-			modes[name] = draftcheck.Mode(mode)
+		s, ok := l.scalar(e)
+		switch mode := draftcheck.Mode(s); {
+		case mode == draftcheck.On || mode == draftcheck.Log || mode == draftcheck.Off:
+			modes[name] = mode
+		case ok:
+			l.report(at(e.value), "known: on, log, off", "unknown mode %q", clip(s))
 		}
 	}
 	return modes
