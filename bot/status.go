@@ -104,13 +104,17 @@ func (s *status) storeAnswered(err error) {
 	s.storeErr = err
 }
 
-// Ready says why the bot is not doing its work, nil when it is. A paused bot and
-// one whose token is refused are not ready; both are alive.
+// Ready says why the bot is not doing its work, nil when it is. A paused bot, one
+// whose token is refused and one whose newest rules are refused are not ready; all
+// are alive.
 func (b *Bot) Ready() error {
+	var errs []error
+	if b.Refused != nil {
+		errs = append(errs, b.Refused())
+	}
 	s := &b.state
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	var errs []error
 	switch {
 	case s.refused != nil:
 		errs = append(errs, fmt.Errorf("Inbox refuses INBOX_API_TOKEN: %w", s.refused))
