@@ -36,6 +36,7 @@ type Config struct {
 	RedisURL Secret `env:"REDIS_URL" help:"redis://, rediss://, sentinel or cluster URL; empty: embedded, in memory, forgotten at exit"`
 
 	Mode       string `env:"BOT_MODE, default=dry-run" help:"dry-run logs outcomes, live carries them out"`
+	Source     string `env:"BOT_SOURCE, default=files" help:"where rules and prompts come from: files, or redis, where inboxbot publish puts them"`
 	RulesFile  string `env:"BOT_RULES" help:"path of the rule file; empty: the built-in rules"`
 	PromptsDir string `env:"BOT_PROMPTS" help:"directory of templates; empty: the built-in prompts"`
 	Timezone   string `env:"BOT_TIMEZONE, default=UTC" help:"IANA name of the time zone that rules and prompts see"`
@@ -66,6 +67,9 @@ type Config struct {
 
 // Live reports whether outcomes are carried out and not only logged.
 func (c Config) Live() bool { return c.Mode == "live" }
+
+// FromRedis reports whether rules and prompts are those published in Redis.
+func (c Config) FromRedis() bool { return c.Source == "redis" }
 
 // Location is the time zone BOT_TIMEZONE names.
 func (c Config) Location() *time.Location {
@@ -143,6 +147,7 @@ type need uint8
 const (
 	needInbox need = 1 << iota // the Inbox API: run, explain, check --online
 	needModel                  // a model: run, when a guard can reply
+	needReplier                // a model if the rules can reply: for prepare alone
 )
 
 // configError is every problem of a configuration, a line each, none showing a
@@ -338,6 +343,7 @@ func (r *envReader) check(c *Config) {
 	r.checkOneOf("BOT_MODE", c.Mode, "dry-run", "live")
 	r.checkOneOf("LOG_FORMAT", c.LogFormat, "json", "text")
 
+	r.checkSource(c)
 	r.checkPath("BOT_RULES", c.RulesFile, false)
 	r.checkPath("BOT_PROMPTS", c.PromptsDir, true)
 	r.checkZone("BOT_TIMEZONE", c.Timezone)
@@ -417,6 +423,22 @@ func (r *envReader) checkRedis(name, value string) {
 		r.problem(name, "names no host: write redis://host:6379/0")
 	case single && err != nil:
 		r.problem(name, "not a URL: write redis://user:password@host:6379/0, with special characters of the password percent-encoded")
+	}
+}
+
+// checkSource refuses to guess which of two sources of rules and prompts is meant.
+func (r *envReader) checkSource(c *Config) {
+	r.checkOneOf("BOT_SOURCE", c.Source, "files", "redis")
+	if !c.FromRedis() {
+		return
+	}
+	if !c.RedisURL.Set() {
+		r.problem("BOT_SOURCE", "redis, and REDIS_URL is not set: set REDIS_URL, or BOT_SOURCE=files")
+	}
+	for name, value := range map[string]string{"BOT_RULES": c.RulesFile, "BOT_PROMPTS": c.PromptsDir} {
+		if value != "" {
+			r.problem(name, "set, and BOT_SOURCE=redis does not read it: unset it and put its files in force with inboxbot publish DIR, or set BOT_SOURCE=files")
+		}
 	}
 }
 
