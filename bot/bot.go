@@ -90,6 +90,10 @@ type Deps struct {
 	Logger     *slog.Logger
 	Metrics    *Metrics // nil: counted nowhere
 
+	// Refused says why what people last wrote is not the generation in force; the
+	// bot is not ready then. nil: that cannot be.
+	Refused func() error
+
 	// The rest is for several processes on one store; nil means alone.
 	Leader Leader
 	Switch Switch

@@ -50,6 +50,8 @@ var (
 	// ErrNoText is returned for a generation whose text is not there: it was never
 	// published, is no longer kept, or was lost.
 	ErrNoText = errors.New("the text of this generation is not kept")
+	// ErrForeign is returned when Redis holds what no Store has written there.
+	ErrForeign = errors.New("this is not what inboxbot keeps in Redis")
 )
 
 // Publish puts a generation in force for all replicas: files by name, without
@@ -118,14 +120,14 @@ func (s *Store) history(ctx context.Context, most int64) ([]Published, error) {
 			Back: field("back") != "", Before: field("before"), At: readMS(at),
 		}
 		if err := p.check(); err != nil {
-			return nil, fmt.Errorf("redis generations: %w", err)
+			return nil, fmt.Errorf("redis generations: %w: %w", ErrForeign, err)
 		}
 		out = append(out, p)
 	}
 	return out, nil
 }
 
-// Files returns the files of a generation of the history, or ErrNoText.
+// Files returns the files of a generation of the history by name, or ErrNoText.
 func (s *Store) Files(ctx context.Context, hash string) (map[string]string, error) {
 	text, err := s.rdb.HGet(ctx, s.teamKey("texts"), hash).Bytes()
 	if errors.Is(err, redis.Nil) {
@@ -135,18 +137,15 @@ func (s *Store) Files(ctx context.Context, hash string) (map[string]string, erro
 	}
 	var files map[string]string
 	if json.Unmarshal(text, &files) != nil { // its error would quote the text
-		return nil, fmt.Errorf("generation %s in Redis: %w", hash, errNotFiles)
+		return nil, fmt.Errorf("generation %s: %w: not a set of files", hash, ErrForeign)
 	}
 	if err := checkFiles(files); err != nil {
-		return nil, fmt.Errorf("generation %s in Redis: %w", hash, err)
+		return nil, fmt.Errorf("generation %s: %w: %w", hash, ErrForeign, err)
 	}
 	return files, nil
 }
 
-var (
-	errNotFiles = errors.New("its text is not a set of files")
-	saneHash    = regexp.MustCompile(`^[0-9a-f]{4,64}$`)
-)
+var saneHash = regexp.MustCompile(`^[0-9a-f]{4,64}$`)
 
 // check refuses what is not an entry of ours: both what is to be written and,
 // as anybody may write to a Redis, what was read.

@@ -88,13 +88,13 @@ func (c *replayCmd) prepare(ctx context.Context, p *process) (Config, []replay.S
 	if wrong := c.check(); wrong != "" {
 		err = joinConfig(err, newConfigError([]string{wrong}))
 	}
-	current, wrong := side(cfg)
+	current, wrong := sideOf(cfg)
 	sides := []replay.Side{current}
 	if c.Candidate != "" {
 		other, missing := candidate(cfg, c.Candidate)
 		if missing == nil {
 			var compared replay.Side
-			compared, missing = side(other)
+			compared, missing = sideOf(other)
 			sides = append(sides, compared)
 		}
 		wrong = joinConfig(wrong, missing)
@@ -134,8 +134,8 @@ func (c *replayCmd) check() string {
 	return ""
 }
 
-// side loads what cfg names as one side of a replay.
-func side(cfg Config) (replay.Side, error) {
+// sideOf loads what cfg names as one side of a replay.
+func sideOf(cfg Config) (replay.Side, error) {
 	src, err := configured(cfg)
 	if err != nil {
 		return replay.Side{}, newConfigError([]string{err.Error()})

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
@@ -31,6 +32,9 @@ type loaded struct {
 // load reads rules and prompts as one generation. Its error is a *configError
 // with every problem of both.
 func (s source) load(cfg Config) (loaded, error) {
+	if s.prompts == nil {
+		return loaded{}, newConfigError([]string{s.unread.Error()}) // there is nothing at all
+	}
 	var problems []string
 	templates, err := prompts.Load(s.prompts, s.promptsName, prompts.Options{Timezone: cfg.Location()})
 	if err != nil {
@@ -55,7 +59,7 @@ func (s source) load(cfg Config) (loaded, error) {
 	sum := sha256.Sum256([]byte(set.Hash() + "\n" + templates.Hash()))
 	return loaded{
 		Generation: bot.Generation{
-			Hash: hex.EncodeToString(sum[:6]), Guards: set, Prompter: templates, HandoffTags: set.HandoffTags(),
+			Hash: cmp.Or(s.published, hex.EncodeToString(sum[:6])), Guards: set, Prompter: templates, HandoffTags: set.HandoffTags(),
 		},
 		canReply: set.CanReply(), from: s,
 	}, nil
@@ -98,7 +102,6 @@ type parts struct {
 	client *inboxapi.Client
 	team   inboxapi.Team
 	store  *redisstore.Store
-	gen    loaded // the one it starts with
 	live   *generations
 	model  bot.Model
 	close  func()
@@ -115,15 +118,14 @@ type wiring struct {
 
 type dialFunc = func(ctx context.Context, network, addr string) (net.Conn, error)
 
-// wire connects to Inbox, the store and the model as cfg says.
+// wire connects to Inbox, the store and the model as cfg says. gen is in force; one
+// that is to come from Redis is zero, and comes with w.live.begin or w.live.follow.
 func wire(ctx context.Context, cfg Config, gen loaded, p *process, o wiring) (*parts, error) {
-	w := &parts{cfg: cfg, gen: gen, log: newLogger(cfg, p.stderr), reg: prometheus.NewRegistry(), close: func() {}}
+	w := &parts{cfg: cfg, log: newLogger(cfg, p.stderr), reg: prometheus.NewRegistry(), close: func() {}}
 	for _, warning := range cfg.Warnings() {
 		w.log.Warn(warning)
 	}
 	var err error
-	w.live = newGenerations(cfg, gen, w.log)
-	w.reg.MustRegister(w.live)
 	counted, budget := newAPIMetrics(w.reg), newLimiter()
 	api := inboxapi.Options{
 		BaseURL: cfg.InboxBaseURL, Token: cfg.InboxToken.Reveal(), UserAgent: "inboxbot/" + version, Dial: o.dial, Observe: counted.observe,
@@ -141,6 +143,8 @@ func wire(ctx context.Context, cfg Config, gen loaded, p *process, o wiring) (*p
 	if err := w.openStore(ctx, o.fresh); err != nil {
 		return nil, err
 	}
+	w.live = newGenerations(cfg, originOf(cfg, w.store, w.log), gen, w.log)
+	w.reg.MustRegister(w.live)
 	budget.budget.Store(w.store.Budget(teamQuota))
 	if cfg.OpenAIModel != "" {
 		w.model, err = openaichat.New(openaichat.Options{
@@ -210,8 +214,8 @@ func (w *parts) newBot(handled func(bot.Handled)) (*bot.Bot, error) {
 	deps := bot.Deps{
 		Inbox: w.client, Claims: w.store, Ledger: w.store, Model: w.model,
 		Drafts: w.store, Purse: w.store, Echoes: w.store,
-		Generation: w.live.current,
-		Team:       w.team, Logger: w.log, Metrics: bot.NewMetrics(w.reg),
+		Generation: w.live.current, Refused: w.live.refused,
+		Team: w.team, Logger: w.log, Metrics: bot.NewMetrics(w.reg),
 		Leader: w.store, Switch: pauseSwitch{w.store}, Reserve: w.reserve,
 		Handled: handled, Now: w.client.Now,
 	}
