@@ -65,7 +65,12 @@ type Config struct {
 	MaxReplyChars  int    `env:"BOT_MAX_REPLY_CHARS, default=2000" help:"longest reply in characters as X counts them (UTF-16), up to 10000; a longer draft goes to a person"`
 	HandoffTag     string `env:"BOT_HANDOFF_TAG, default=needs-human" help:"tag that hands a prospect to people; removing it gives them back"`
 
-	HTTPAddr        string        `env:"BOT_HTTP_ADDR, default=127.0.0.1:8080" help:"serves /healthz, /readyz and /metrics; set but empty: off"`
+	HTTPAddr     string        `env:"BOT_HTTP_ADDR, default=127.0.0.1:8080" help:"serves /healthz, /readyz and /metrics; set but empty: off"`
+	AlertURL     Secret        `env:"BOT_ALERT_URL" help:"webhook that hears what is wrong, once, hourly and when it is over; empty: nobody does"`
+	AlertFormat  string        `env:"BOT_ALERT_FORMAT, default=slack" help:"slack (Mattermost too) or plain (ntfy and the like)"`
+	AnswerSLO    time.Duration `env:"BOT_ANSWER_SLO, default=15m" help:"how old the oldest unanswered message may become before somebody is told"`
+	HeartbeatURL Secret        `env:"BOT_HEARTBEAT_URL" help:"asked once a minute while the bot is ready: who watches it hears when the bot is gone"`
+
 	ShutdownTimeout time.Duration `env:"BOT_SHUTDOWN_TIMEOUT, default=30s" help:"for finishing what is begun after SIGTERM"`
 
 	LogLevel  slog.Level `env:"LOG_LEVEL, default=info" help:"debug, info, warn or error"`
@@ -359,6 +364,10 @@ func (r *envReader) check(c *Config) {
 	r.checkOneOf("OPENAI_RESPONSE_FORMAT", c.ResponseFormat, "json_schema", "json_object", "text")
 	r.checkOneOf("BOT_MODE", c.Mode, modeDry, modeShadow, modeDraft, modeLive)
 	checkRange(r, "BOT_DRAFT_TTL", c.DraftTTL, time.Minute, 30*24*time.Hour)
+	r.checkWebhook("BOT_ALERT_URL", c.AlertURL)
+	r.checkWebhook("BOT_HEARTBEAT_URL", c.HeartbeatURL)
+	r.checkOneOf("BOT_ALERT_FORMAT", c.AlertFormat, "slack", "plain")
+	checkRange(r, "BOT_ANSWER_SLO", c.AnswerSLO, time.Minute, 30*day)
 	r.checkOneOf("LOG_FORMAT", c.LogFormat, "json", "text")
 
 	r.checkSource(c)
@@ -433,6 +442,18 @@ func (r *envReader) checkBaseURL(name, value string) string {
 		r.problem(name, "ends in /chat/completions, which the bot adds itself: write only what comes before it")
 	}
 	return strings.TrimRight(value, "/")
+}
+
+// checkWebhook refuses what cannot be asked, and shows nothing of it: whoever has
+// such a URL can use it.
+func (r *envReader) checkWebhook(name string, s Secret) {
+	if !s.Set() {
+		return
+	}
+	u, err := url.Parse(s.Reveal())
+	if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Hostname() == "" {
+		r.problem(name, "not a URL: copy the whole webhook, which begins with https://")
+	}
 }
 
 var redisScheme = regexp.MustCompile(`^(unix|rediss?(\+(sentinel|cluster))?)$`)

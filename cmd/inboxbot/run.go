@@ -60,6 +60,9 @@ func serve(ctx context.Context, cfg Config, w *parts, b *bot.Bot) error {
 	if cfg.HTTPAddr != "" {
 		group.Go(func() error { return serveHTTP(ctx, cfg.HTTPAddr, handler(w.reg, b.Ready)) })
 	}
+	for _, watch := range w.watchers(b, b.Ready) {
+		group.Go(func() error { return watch(ctx) })
+	}
 	done := make(chan error, 1)
 	go func() { done <- group.Wait() }()
 	select {

@@ -10,6 +10,7 @@ import (
 	"io"
 	"log/slog"
 	"net"
+	"net/http"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -107,6 +108,8 @@ type parts struct {
 	close  func()
 
 	reserve func(context.Context) (bool, error) // pays for a send; nil: nothing is to be paid
+
+	webhooks http.RoundTripper // to who hears of alerts; nil: the network
 }
 
 // wiring is what differs between commands.

@@ -37,9 +37,9 @@ func line(t telling) string {
 	text, do := harmless(t.Text), harmless(t.Do)
 	switch t.stage {
 	case still:
-		return fmt.Sprintf("🟠 STILL WRONG after %s: %s. %s", span(t.lasts), text, do)
+		return fmt.Sprintf("🟠 STILL WRONG after %s: %s. %s", Span(t.lasts), text, do)
 	case over:
-		return fmt.Sprintf("🟢 OVER after %s: %s", span(t.lasts), text)
+		return fmt.Sprintf("🟢 OVER after %s: %s", Span(t.lasts), text)
 	case started:
 	}
 	again := ""
@@ -110,8 +110,8 @@ func clip(s string, n int) string {
 	return string([]rune(s)[:n-1]) + "…"
 }
 
-// span is how long d is, as people say it.
-func span(d time.Duration) string {
+// Span is how long d is, as people say it.
+func Span(d time.Duration) string {
 	switch {
 	case d < time.Minute:
 		return fmt.Sprintf("%ds", int(d.Seconds()))
