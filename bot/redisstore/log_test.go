@@ -251,7 +251,11 @@ func TestLogOfAnotherVersion(t *testing.T) {
 		s, c, ctx := open(t, o), clientOf(t, o), context.Background()
 		appendAll(t, s, decision("a", "m1", bot.Reply))
 		for _, row := range []map[string]any{
-			{"e": "{"}, {"e": `[1]`}, {"e": `{"at":"yesterday"}`}, {"future": "1"}, {"e": `{"outcome":7}`},
+			{"e": "{"},
+			{"e": `[1]`},
+			{"e": `{"at":"yesterday"}`},
+			{"future": "1"},
+			{"e": `{"outcome":7}`},
 			{"e": `{"outcome":"reply","message":"new","color":"blue"}`, "t": "a", "z": "1"},
 		} {
 			if err := c.XAdd(ctx, &redis.XAddArgs{Stream: "inboxbot:{team}:log", Values: row}).Err(); err != nil {
