@@ -192,6 +192,7 @@ type Bot struct {
 	slots chan struct{}
 
 	account account
+	recent  recent
 
 	background sync.WaitGroup // typing signals and the like
 }

@@ -226,7 +226,7 @@ const guardDraft = "draft-"
 func (t thinker) findings(ctx context.Context, c *Conversation, p Prompt, in draftcheck.Input) []draftcheck.Finding {
 	in.Max, in.Now = t.cfg.MaxReplyChars, c.Now
 	if !in.Handoff { // the message of a handoff is the team's own words
-		in.Instructions, in.Canary = p.System, canary(t.gen)
+		in.Instructions, in.Facts, in.Canary = p.System, p.Facts, canary(t.gen)
 	}
 	profile := &c.Thread.Prospect
 	in.Given = []string{p.System, c.Account.Username, c.Account.Name, c.Team.Name, profile.Username, profile.DisplayName}

@@ -154,6 +154,7 @@ func (h *handling) converse(ctx context.Context) error {
 	h.conv = conv
 	if err == nil {
 		h.bot.noticeLag(h.c, conv)
+		h.bot.recent.add(conv)
 	}
 	return err
 }

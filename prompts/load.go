@@ -71,6 +71,9 @@ func Load(fsys fs.FS, name string, o Options) (*Set, error) {
 		l.parse(file)
 	}
 	s := &Set{options: o, hash: hash}
+	for _, file := range sortedKeys(l.texts) {
+		s.facts = append(s.facts, l.texts[file])
+	}
 	funcs := functions(l.texts, o.Timezone)
 	l.check(funcs)
 	if l.found == nil {

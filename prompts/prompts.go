@@ -92,6 +92,7 @@ type Set struct {
 	tmpl     *template.Template
 	names    []string // of templates that make prompts, without .tmpl, sorted
 	messages []string // of templates that make messages, without .say.tmpl, sorted
+	facts    []string // the texts of the *.md files
 	hash     string
 }
 
@@ -124,7 +125,7 @@ func (s *Set) Prompt(c *bot.Conversation, template, guard string) (bot.Prompt, e
 	if !s.Has(name) {
 		return bot.Prompt{}, fmt.Errorf("%w %q%s", ErrUnknownTemplate, name, didYouMean(name, slices.Values(s.names)))
 	}
-	p := bot.Prompt{Template: name}
+	p := bot.Prompt{Template: name, Facts: s.facts}
 	var err error
 	if p.System, err = s.system(name, newData(c, guard, s.options.Timezone)); err != nil {
 		return bot.Prompt{}, fmt.Errorf("prompt %s: %w", name, err)

@@ -133,6 +133,12 @@ func (s *Set) CanReply() bool {
 	return s.fallback.Action == bot.Reply || slices.ContainsFunc(s.guards, func(g guard) bool { return g.outcome.Action == bot.Reply })
 }
 
+// Approves reports whether any conversation can get a reply that a person has to
+// approve first.
+func (s *Set) Approves() bool {
+	return s.fallback.Approve || slices.ContainsFunc(s.guards, func(g guard) bool { return g.outcome.Approve })
+}
+
 // HandoffTags returns the tags that a conversation handed over may get, sorted:
 // those that guards and checks name, and Options.HandoffTag.
 func (s *Set) HandoffTags() []string { return slices.Clone(s.tags) }

@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"strings"
 	"sync"
+	"sync/atomic"
 
 	"github.com/prometheus/client_golang/prometheus"
 
@@ -44,6 +45,7 @@ type generations struct {
 	tried  string        // hash of the source that was tried before follow
 	begun  chan struct{} // closed when there is a generation in force
 	begins sync.Once
+	recent atomic.Pointer[func() []*bot.Conversation] // what a new generation is tried on
 }
 
 // newGenerations puts first in force, unless it is zero.
@@ -140,6 +142,9 @@ func (g *generations) try(s source, n need) (next loaded, err error) {
 	next, err = s.load(g.cfg)
 	if err == nil && next.canReply {
 		err = g.cfg.lacks(n)
+	}
+	if recent := g.recent.Load(); err == nil && recent != nil {
+		err = next.tryOn((*recent)())
 	}
 	return next, err
 }

@@ -28,6 +28,41 @@ type loaded struct {
 	bot.Generation
 	canReply bool
 	from     source
+	rules    *rules.Set
+	prompts  *prompts.Set
+}
+
+// farewell has the rule file choose and the templates word what a prospect is told
+// when a person takes over.
+func farewell(set *rules.Set, templates *prompts.Set) func(*bot.Conversation, bot.Outcome, string) (name, text string, err error) {
+	return func(c *bot.Conversation, o bot.Outcome, guard string) (name, text string, err error) {
+		if name = set.Say(c, o); name != "" {
+			text, err = templates.Message(c, name, guard)
+		}
+		return name, text, err
+	}
+}
+
+// tryOn rehearses the generation on real conversations: a guard that cannot be
+// evaluated or a template that cannot be rendered would hand such people over.
+func (l loaded) tryOn(recent []*bot.Conversation) error {
+	var problems []string
+	add := func(c *bot.Conversation, err error) {
+		if len(problems) < 20 {
+			problems = append(problems, fmt.Sprintf("%v (tried on thread %s)", err, c.Thread.ID))
+		}
+	}
+	for _, c := range recent {
+		for _, check := range l.rules.JudgeAll(c) {
+			if check.Err != nil {
+				add(c, check.Err)
+			}
+		}
+		for _, err := range l.prompts.Try(c) {
+			add(c, err)
+		}
+	}
+	return newConfigError(problems)
 }
 
 // load reads rules and prompts as one generation. Its error is a *configError
@@ -42,13 +77,14 @@ func (s source) load(cfg Config) (loaded, error) {
 		problems = append(problems, err.Error())
 	}
 	known := func(string) bool { return true }
+	hasMessage := known
 	if templates != nil && err == nil {
-		known = templates.Has
+		known, hasMessage = templates.Has, templates.HasMessage
 	}
 	var set *rules.Set
 	if err = s.unread; err == nil {
 		set, err = rules.Load(s.rulesName, s.rules, rules.Options{
-			Timezone: cfg.Location(), HandoffTag: cfg.HandoffTag, Prompts: known,
+			Timezone: cfg.Location(), HandoffTag: cfg.HandoffTag, Prompts: known, Messages: hasMessage,
 		})
 	}
 	if err != nil {
@@ -222,7 +258,12 @@ func (w *parts) newBot(handled func(bot.Handled)) (*bot.Bot, error) {
 		Leader: w.store, Switch: pauseSwitch{w.store}, Reserve: w.reserve,
 		Handled: handled, Now: w.client.Now,
 	}
-	return bot.New(deps, w.cfg.botConfig())
+	b, err := bot.New(deps, w.cfg.botConfig())
+	if err == nil {
+		recent := b.Recent
+		w.live.recent.Store(&recent)
+	}
+	return b, err
 }
 
 // pauseSwitch is the store's pause as the bot asks for it.
