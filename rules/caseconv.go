@@ -260,7 +260,7 @@ func accountOf(a *inboxapi.AccountLink) CaseAccount {
 	out := CaseAccount{Account: Account{a.Username, a.Name, a.Status == inboxapi.AccountActive}}
 	switch {
 	case a.ID == "":
-		out.Status = unlinked
+		out.Online, out.Status = false, unlinked
 	case !out.Online && a.Status != inboxapi.AccountPaused:
 		out.Status = a.Status
 	}
