@@ -132,6 +132,17 @@ func TestWrittenCase(t *testing.T) {
 	}
 }
 
+// TestUnlinkedCase is an account link that is gone but still has a status.
+func TestUnlinkedCase(t *testing.T) {
+	c := NewCase("gone", conv(says("Hi")), bot.Verdict{Guard: "account-offline"})
+	for _, yaml := range [][]byte{c.YAML(), c.ShortYAML()} {
+		cases, err := LoadCases("case.yaml", yaml)
+		if err != nil || cases[0].Conversation(nil).Account.ID != "" {
+			t.Errorf("%v\n%s", err, yaml)
+		}
+	}
+}
+
 // caseText is text as strangers write it, and as nobody does.
 func caseText() *rapid.Generator[string] {
 	return rapid.OneOf(
@@ -160,7 +171,7 @@ func anyConversation() *rapid.Generator[*bot.Conversation] {
 		c.Team = inboxapi.Team{Name: text("team"), Currency: text("currency")}
 		c.Account = inboxapi.AccountLink{ID: "a", Username: text("account"), Name: text("account name"), Status: rapid.SampledFrom([]string{"active", "paused", "offline", "new"}).Draw(t, "online")}
 		if rapid.IntRange(0, 9).Draw(t, "linked") == 0 {
-			c.Account = inboxapi.AccountLink{}
+			c.Account = inboxapi.AccountLink{} // what the bot has when the team has unlinked it
 		}
 		c.Thread = inboxapi.Thread{
 			ID: text("thread"), IsRequest: rapid.Bool().Draw(t, "request"), IsSyncing: rapid.Bool().Draw(t, "syncing"),

@@ -263,7 +263,7 @@ func (r *caseReader) items(v reflect.Value, e entry) {
 	v.Set(reflect.MakeSlice(v.Type(), len(nodes), len(nodes)))
 	for i, n := range nodes {
 		item := v.Index(i)
-		if m, ok := item.Addr().Interface().(*CaseMessage); ok {
+		if m, ok := reflect.TypeAssert[*CaseMessage](item.Addr()); ok {
 			*m = blankMessage()
 			r.places[m] = at(n)
 			r.fill(item, entry{"a message", at(n), n})

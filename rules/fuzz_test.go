@@ -168,7 +168,7 @@ func must[T any](v T, err error) func(testing.TB) T {
 	}
 }
 
-// designExample uses every key a rule file may have.
+// designExample is the example of the documentation.
 const designExample = `version: 1
 hours:                        # days or ranges of days; 00:00-24:00 is the whole day, [] is closed
   business:

@@ -4,7 +4,8 @@
 //
 // Start with rules.yaml, the rule file we ship; then Env, the names that
 // expressions may use; then Judge. Load reads a rule file and refuses one with
-// any problem, naming each with its place.
+// any problem, naming each with its place. Case is a conversation written down, as
+// the file's tests have them.
 package rules
 
 import (

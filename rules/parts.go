@@ -100,13 +100,12 @@ func (s *Set) show(v any) string {
 	case time.Time:
 		return v.In(s.zone).Format("Mon 2006-01-02 15:04:05")
 	}
-	switch r := reflect.ValueOf(v); r.Kind() {
-	case reflect.Slice:
+	if r := reflect.ValueOf(v); r.Kind() == reflect.Slice {
 		return s.showList(r)
-	case reflect.Struct:
-		return clipTo(strings.Trim(strconv.Quote(fmt.Sprintf("%+v", v)), `"`), maxShown)
 	}
-	return clipTo(printable(fmt.Sprint(v)), maxShown)
+	// A number, true or false, or all of prospect.
+	quoted := strconv.Quote(fmt.Sprintf("%+v", v))
+	return clipTo(quoted[1:len(quoted)-1], maxShown)
 }
 
 func (s *Set) showList(r reflect.Value) string {

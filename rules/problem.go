@@ -24,8 +24,8 @@ func (p Problem) Error() string {
 	if p.Hint != "" {
 		s += "; " + p.Hint
 	}
-	for line := range strings.Lines(p.Detail) {
-		s += "\n    " + strings.TrimSuffix(line, "\n")
+	if p.Detail != "" {
+		s += "\n    " + strings.ReplaceAll(p.Detail, "\n", "\n    ")
 	}
 	return s
 }

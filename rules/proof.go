@@ -10,7 +10,7 @@ import (
 
 // Failure is a test of the rule file that did not come out as expected. Its
 // Problem stands at what was expected and says what came instead.
-type Failure struct {
+type Failure struct { //nolint:errname // as Problem
 	Problem
 	Case Case
 	Got  bot.Verdict
