@@ -36,14 +36,14 @@ func (s source) load(cfg Config) (loaded, error) {
 	if err != nil {
 		problems = append(problems, err.Error())
 	}
-	known := func(string) bool { return true }
+	known, names := func(string) bool { return true }, []string(nil)
 	if templates != nil && err == nil {
-		known = templates.Has
+		known, names = templates.Has, templates.Names()
 	}
 	var set *rules.Set
 	if err = s.unread; err == nil {
 		set, err = rules.Load(s.rulesName, s.rules, rules.Options{
-			Timezone: cfg.Location(), HandoffTag: cfg.HandoffTag, Prompts: known,
+			Timezone: cfg.Location(), HandoffTag: cfg.HandoffTag, Prompts: known, PromptNames: names,
 		})
 	}
 	if err != nil {
