@@ -121,7 +121,7 @@ func TestRollout(t *testing.T) {
 		s := load(t, Options{}, "guards:", guardLine("it", call, bot.Skip))
 		in := map[string]bool{}
 		for i := range prospects {
-			if id := fmt.Sprint(1_500_000_000+i*7919); fires(t, s, who(id)) {
+			if id := fmt.Sprint(1_500_000_000 + i*7919); fires(t, s, who(id)) {
 				in[id] = true
 			}
 		}

@@ -59,11 +59,11 @@ func matching(pattern string) schema { return schema{"type": "string", "pattern"
 
 var (
 	freeText = schema{"type": "string"}
-	yesNo   = schema{"type": "boolean"}
-	counted = schema{"type": "integer", "minimum": 0}
-	aName   = schema{"type": "string", "minLength": 1, "maxLength": maxName, "pattern": `^[\p{L}\p{N}][\p{L}\p{N}._-]*$`}
-	instant = matching(`\d{4}-\d{2}-\d{2}[T ]\d{2}:\d{2}(:\d{2}(\.\d+)?)?(Z|[+-]\d{2}:\d{2})?`)
-	elapsed = matching(`[+]?(0|([\d.]+(h|m|s|ms|us|µs|ns))+)`)
+	yesNo    = schema{"type": "boolean"}
+	counted  = schema{"type": "integer", "minimum": 0}
+	aName    = schema{"type": "string", "minLength": 1, "maxLength": maxName, "pattern": `^[\p{L}\p{N}][\p{L}\p{N}._-]*$`}
+	instant  = matching(`\d{4}-\d{2}-\d{2}[T ]\d{2}:\d{2}(:\d{2}(\.\d+)?)?(Z|[+-]\d{2}:\d{2})?`)
+	elapsed  = matching(`[+]?(0|([\d.]+(h|m|s|ms|us|µs|ns))+)`)
 )
 
 func fileSchema() schema {
