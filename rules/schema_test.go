@@ -59,7 +59,7 @@ hours:
     Sat: ["10:00 - 14:00"]
     sun: []
     closed: ["2026-12-25", 2026-12-31..2027-01-01]
-  night: {fri-mon: ["22:00-02:00"], tue: ["00:00-24:00"]}
+  night: {fri-sun: ["22:00-02:00"], tue: ["00:00-24:00"]}
 guards:
   - {name: vip, when: tagged("VIP"), then: handoff, reason: VIPs get a person, tag: vip, assign: robin@example.com, cause: policy, say: vip}
   - {name: "Größe.2_x", when: true, then: reply, prompt: pricing}
@@ -91,7 +91,7 @@ tests:
     given:
       messages:
         - {from: us, text: Hi, ago: 26h}
-        - {text: "", media: [image], at: 2026-11-23T22:15:00, edited: true}
+        - {text: "", media: [image], at: 2026-11-25T11:00:00, edited: true}
     expect: {guard: default}
 `
 
