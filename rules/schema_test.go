@@ -86,13 +86,13 @@ tests:
       repliesToday: 3
       seen: [VIP]
       draft: {text: Hi, confidence: 0.4, action: reply}
-    expect: {outcome: handoff, guard: vip, say: none}
+    expect: {outcome: handoff, guard: vip, say: vip}
   - name: several messages
     given:
       messages:
         - {from: us, text: Hi, ago: 26h}
         - {text: "", media: [image], at: 2026-11-25T11:00:00, edited: true}
-    expect: {guard: default}
+    expect: {outcome: reply, guard: Größe.2_x}
 `
 
 func TestSchemaAccepts(t *testing.T) {
