@@ -61,9 +61,10 @@ func (s *Set) Message(c *bot.Conversation, name, guard string) (string, error) {
 
 func (s *Set) message(name string, c *bot.Conversation, guard string) (string, error) {
 	text, err := s.render(name+sayExt, newMessageData(c, guard, s.options.Timezone), utf8.UTFMax*maxMessage+8<<10)
+	if at, ok := errors.AsType[*stuck](err); ok && errors.Is(err, ErrOverBudget) {
+		err = &stuck{at.site, ErrMessageTooLong}
+	}
 	switch n := utf8.RuneCountInString(text); {
-	case errors.Is(err, ErrOverBudget):
-		return "", ErrMessageTooLong
 	case err != nil:
 		return "", err
 	case text == "":

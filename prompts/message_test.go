@@ -60,15 +60,15 @@ func TestMessageNames(t *testing.T) {
 func TestLoadRefusesMessages(t *testing.T) {
 	for _, c := range []struct{ name, tmpl, want string }{
 		{"a misspelt field", "Hi {{.Prospect.Nme}}", "p/m.say.tmpl:1:16: there is no .Prospect.Nme, did you mean Name?"},
-		{"nothing", "{{/* later */}}", "p/m.say.tmpl: the message is empty (with everything known)"},
-		{"nothing for a stranger", "{{.Prospect.Name}}", "p/m.say.tmpl: the message is empty (with nothing known)"},
-		{"too long", strings.Repeat("long ", 201), "p/m.say.tmpl: the message is over 1000 characters: it has 1004 (with everything known)"},
-		{"far too long", "{{range 100000}}long {{end}}", "p/m.say.tmpl: the message is over 1000 characters (with everything known)"},
-		{"too long for somebody", "{{range .Prospect.Tags}}{{printf \"%40s\" .}}{{end}}x", "p/m.say.tmpl: the message is over 1000 characters: it has 1711 (with everything known)"},
-		{"without end", "{{range 1000000000}}{{end}}", "p/m.say.tmpl: it does not come to an end: is there a loop over a large number? (with everything known)"},
+		{"nothing", "{{/* later */}}", "p/m.say.tmpl:1:1: the message is empty (with everything known)"},
+		{"nothing for a stranger", "{{.Prospect.Name}}", "p/m.say.tmpl:1:1: the message is empty (with nothing known)"},
+		{"too long", strings.Repeat("long ", 201), "p/m.say.tmpl:1:1: the message is over 1000 characters: it has 1004 (with everything known)"},
+		{"far too long", "{{range 100000}}long {{end}}", "p/m.say.tmpl:1:9: the message is over 1000 characters (with everything known)"},
+		{"too long for somebody", "{{range .Prospect.Tags}}{{printf \"%40s\" .}}{{end}}x", "p/m.say.tmpl:1:1: the message is over 1000 characters: it has 1711 (with everything known)"},
+		{"without end", "{{range 1000000000}}{{end}}", "p/m.say.tmpl:1:9: it does not come to an end: is there a loop over a large number? (with everything known)"},
 		{"the notes", "Hi {{.Prospect.Notes}}", "p/m.say.tmpl:1:6: the team's notes are not for the prospect: a message can ask whether there are any, not print them"},
 		{"the notes by a variable", "{{$n := .Prospect.Notes}}Hi {{$n}}", "p/m.say.tmpl:1:31: the team's notes are not for the prospect: a message can ask whether there are any, not print them"},
-		{"the notes in other clothes", `Hi {{.Prospect.Notes | default "you"}}`, "p/m.say.tmpl: the team's notes are not for the prospect: a message can ask whether there are any, not print them (with everything known)"},
+		{"the notes in other clothes", `Hi {{.Prospect.Notes | default "you"}}`, "p/m.say.tmpl:1:1: the team's notes are not for the prospect: a message can ask whether there are any, not print them (with everything known)"},
 		{"the notes formatted", `Hi {{printf "%q" .Prospect.Notes}}`, "p/m.say.tmpl:1:6: error calling printf: the team's notes are not for the prospect: a message can ask whether there are any, not print them (with everything known)"},
 		{"a part that prints the notes", `{{template "person" .}}`, "p/_person.tmpl:1:24: the team's notes are not for the prospect: a message can ask whether there are any, not print them"},
 	} {

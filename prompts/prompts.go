@@ -93,6 +93,7 @@ type Set struct {
 	names    []string // of templates that make prompts, without .tmpl, sorted
 	messages []string // of templates that make messages, without .say.tmpl, sorted
 	facts    []string // the texts of the *.md files
+	sites    sites
 	hash     string
 }
 
@@ -162,7 +163,10 @@ func (s *Set) system(name string, d Data) (string, error) {
 func (s *Set) render(file string, data any, most int) (string, error) {
 	out := meter{bytes: most, work: maxWork}
 	if err := s.tmpl.ExecuteTemplate(&out, file, data); err != nil {
-		return "", explainExec(err)
+		if err = explainExec(err); errors.Is(err, errTooMuch) || errors.Is(err, ErrOverBudget) {
+			return "", &stuck{s.sites[out.last], err}
+		}
+		return "", err
 	}
 	return strings.TrimSpace(out.text.String()), nil
 }

@@ -18,6 +18,8 @@ import (
 
 // Options is what a rule file is read against.
 type Options struct {
+	// PromptNames are the templates there are, for a hint at what `prompt:` meant.
+	PromptNames []string
 	// Timezone is where now and open have their wall clock; nil is UTC.
 	Timezone *time.Location
 	// HandoffTag is the tag of conversations whose guard names none.
@@ -279,7 +281,7 @@ func (l *loader) oneOf(e entry, what string, known []string) (string, bool) {
 func (l *loader) prompt(e entry) string {
 	name := l.words(e, maxName)
 	if name != "" && l.options.Prompts != nil && !l.options.Prompts(name) {
-		l.report(at(e.value), "", "there is no template %q", clip(name)+".tmpl")
+		l.report(at(e.value), l.hintPrompt(name), "there is no template %q", clip(name)+".tmpl")
 	}
 	return name
 }

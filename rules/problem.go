@@ -73,7 +73,8 @@ func didYouMean(got string, known []string) string {
 }
 
 // nearest returns the known name that a typing mistake could have turned into
-// got: one edit for short names, a third of the letters for long ones.
+// got: one edit for short names, a third of the letters for long ones; else one
+// that got leaves letters out of, or goes on behind.
 func nearest(got string, known []string) (string, bool) {
 	if len(got) > 64 {
 		return "", false
@@ -84,7 +85,30 @@ func nearest(got string, known []string) (string, bool) {
 			best, bestDistance = name, d
 		}
 	}
-	return best, best != ""
+	if best != "" {
+		return best, true
+	}
+	i := slices.IndexFunc(known, func(name string) bool {
+		return shortens(got, name) || shortens(name, got) && strings.HasPrefix(got, name)
+	})
+	if i < 0 {
+		return "", false
+	}
+	return known[i], true
+}
+
+// shortens reports whether short has three letters or more, at least half of
+// those of long, in their order and from its first.
+func shortens(short, long string) bool {
+	if len(short) < 3 || len(long) < len(short) || 2*len(short) < len(long) || short[0] != long[0] {
+		return false
+	}
+	for i := range len(long) {
+		if short != "" && short[0] == long[i] {
+			short = short[1:]
+		}
+	}
+	return short == ""
 }
 
 // distance is how many letters must be added, removed, replaced or swapped with

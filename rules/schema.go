@@ -58,12 +58,12 @@ func oneOf[T ~string](words ...T) schema { return schema{"type": "string", "enum
 func matching(pattern string) schema { return schema{"type": "string", "pattern": "^" + pattern + "$"} }
 
 var (
-	anyText = schema{"type": "string"}
-	yesNo   = schema{"type": "boolean"}
-	counted = schema{"type": "integer", "minimum": 0}
-	aName   = schema{"type": "string", "minLength": 1, "maxLength": maxName, "pattern": `^[\p{L}\p{N}][\p{L}\p{N}._-]*$`}
-	instant = matching(`\d{4}-\d{2}-\d{2}[T ]\d{2}:\d{2}(:\d{2}(\.\d+)?)?(Z|[+-]\d{2}:\d{2})?`)
-	elapsed = matching(`[+]?(0|([\d.]+(h|m|s|ms|us|µs|ns))+)`)
+	freeText = schema{"type": "string"}
+	yesNo    = schema{"type": "boolean"}
+	counted  = schema{"type": "integer", "minimum": 0}
+	aName    = schema{"type": "string", "minLength": 1, "maxLength": maxName, "pattern": `^[\p{L}\p{N}][\p{L}\p{N}._-]*$`}
+	instant  = matching(`\d{4}-\d{2}-\d{2}[T ]\d{2}:\d{2}(:\d{2}(\.\d+)?)?(Z|[+-]\d{2}:\d{2})?`)
+	elapsed  = matching(`[+]?(0|([\d.]+(h|m|s|ms|us|µs|ns))+)`)
 )
 
 func fileSchema() schema {
@@ -194,27 +194,27 @@ func testSchema() schema {
 
 func givenSchema() schema {
 	prospect, account := memberSchema("prospect"), memberSchema("account")
-	prospect["id"] = anyText.with("Their ID on X, which rollout goes by.")
-	account["status"] = anyText.with("Why it is not online, as the Inbox API says it; unlinked when the team has it no more.")
+	prospect["id"] = freeText.with("Their ID on X, which rollout goes by.")
+	account["status"] = freeText.with("Why it is not online, as the Inbox API says it; unlinked when the team has it no more.")
 	numbered := counted.with("A message by its number in the list, from 1.")
 	return object(schema{
 		"now":     instant.with("When it is read: 2026-11-25T12:00, in BOT_TIMEZONE unless it ends with an offset."),
-		"message": anyText.with("One message of the prospect."),
+		"message": freeText.with("One message of the prospect."),
 		"messages": listOf(object(schema{
 			"from":   oneOf("prospect", "us", "person", "person-x", "bot", "campaign", "api", "unsure", "unknown").with("Who wrote it. The prospect when it is missing."),
-			"text":   anyText,
+			"text":   freeText,
 			"ago":    elapsed.with("How long before now it was written: 5m, 26h."),
 			"at":     instant.with("When it was written, instead of ago."),
-			"media":  listOf(anyText).with("The kinds of what came with the text: [image]."),
+			"media":  listOf(freeText).with("The kinds of what came with the text: [image]."),
 			"edited": yesNo,
 		})).with("What was written, oldest first."),
 		"more":         yesNo.with("Whether the thread has older messages than these."),
 		"prospect":     object(prospect),
 		"account":      object(account),
 		"thread":       object(memberSchema("thread")),
-		"team":         object(schema{"name": anyText, "currency": anyText}),
+		"team":         object(schema{"name": freeText, "currency": freeText}),
 		"repliesToday": counted.with("How many messages this bot sent in the last 24 hours."),
-		"seen":         listOf(anyText).with("The names of tags the prospect has had."),
+		"seen":         listOf(freeText).with("The names of tags the prospect has had."),
 		"draft":        object(memberSchema("draft")).with("What the model answered, when the checks are to be tested."),
 		"record": object(schema{
 			"state":   oneOf(bot.StateWaiting, bot.StateIntent, bot.StateRetry, bot.StateHanding, bot.StateSent, bot.StateHandoff, bot.StateAnswered, bot.StateSkipped),
@@ -227,7 +227,7 @@ func givenSchema() schema {
 // memberSchema is what a test can say of a group of names.
 func memberSchema(group string) schema {
 	types := map[string]schema{
-		"text": anyText, "number": {"type": "number"}, "true/false": yesNo, "time": instant, "duration": elapsed, "list of texts": listOf(anyText),
+		"text": freeText, "number": {"type": "number"}, "true/false": yesNo, "time": instant, "duration": elapsed, "list of texts": listOf(freeText),
 	}
 	out := schema{}
 	for _, n := range Names() {

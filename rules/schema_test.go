@@ -59,7 +59,7 @@ hours:
     Sat: ["10:00 - 14:00"]
     sun: []
     closed: ["2026-12-25", 2026-12-31..2027-01-01]
-  night: {fri-mon: ["22:00-02:00"], tue: ["00:00-24:00"]}
+  night: {fri-sun: ["22:00-02:00"], tue: ["00:00-24:00"]}
 guards:
   - {name: vip, when: tagged("VIP"), then: handoff, reason: VIPs get a person, tag: vip, assign: robin@example.com, cause: policy, say: vip}
   - {name: "Größe.2_x", when: true, then: reply, prompt: pricing}
@@ -86,13 +86,13 @@ tests:
       repliesToday: 3
       seen: [VIP]
       draft: {text: Hi, confidence: 0.4, action: reply}
-    expect: {outcome: handoff, guard: vip, say: none}
+    expect: {outcome: handoff, guard: vip, say: vip}
   - name: several messages
     given:
       messages:
         - {from: us, text: Hi, ago: 26h}
-        - {text: "", media: [image], at: 2026-11-23T22:15:00, edited: true}
-    expect: {guard: default}
+        - {text: "", media: [image], at: 2026-11-25T11:00:00, edited: true}
+    expect: {outcome: reply, guard: Größe.2_x}
 `
 
 func TestSchemaAccepts(t *testing.T) {

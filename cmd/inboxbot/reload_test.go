@@ -65,11 +65,11 @@ var faults = []struct {
 	{"a prompt that is not there", change("rules.yaml", "prompt: answer", "prompt: anwser"), "rules.yaml:9:13: there is no template"},
 	{"an empty rule file", func(files map[string]string) { files["rules.yaml"] = "" }, "rules.yaml:1:1: the file is empty"},
 	{"no rule file", func(files map[string]string) { delete(files, "rules.yaml") }, "rules.yaml: no such file"},
-	{"no system.tmpl", func(files map[string]string) { delete(files, "prompts/system.tmpl") }, "system.tmpl: every set needs this file"},
+	{"no system.tmpl", func(files map[string]string) { delete(files, "prompts/system.tmpl") }, "system.tmpl:1:1: every set needs this file"},
 	{"a template that does not end", change("prompts/answer.tmpl", "Answer", "{{if .Guard}}Answer"), "answer.tmpl:1:29: "},
 	{"an unknown field", change("prompts/answer.tmpl", "Answer", "{{.Prospect.Nam}}"), "answer.tmpl:1:"},
 	{"a part that is not there", func(files map[string]string) { delete(files, "prompts/_house.tmpl") }, "answer.tmpl:1:"},
-	{"a template that is no text", change("prompts/answer.tmpl", "Answer", "Ans\x00wer"), "answer.tmpl: not a text file"},
+	{"a template that is no text", change("prompts/answer.tmpl", "Answer", "Ans\x00wer"), "answer.tmpl:1:1: not a text file"},
 	{"both at once", func(files map[string]string) {
 		change("rules.yaml", "unanswered >= 0", "unansweredd >= 0")(files)
 		change("prompts/answer.tmpl", "Answer", "{{.Prospect.Nam}}")(files)
@@ -469,7 +469,7 @@ func TestWhatIsTooMuch(t *testing.T) {
 		}, "rules.yaml:1:1: the file is larger than"},
 		{"facts without end", func(a *author) {
 			a.must(os.WriteFile(filepath.Join(a.base, "prompts/facts.md"), bytes.Repeat([]byte("fact\n"), maxPromptRead), 0o600))
-		}, "facts.md: larger than"},
+		}, "facts.md:1:1: larger than"},
 		{"templates without end", func(a *author) {
 			for i := range maxPrompts + 50 {
 				a.must(os.WriteFile(filepath.Join(a.base, fmt.Sprintf("prompts/more%d.md", i)), nil, 0o600))
@@ -477,10 +477,10 @@ func TestWhatIsTooMuch(t *testing.T) {
 		}, "a set has at most"},
 		{"a directory named like a template", func(a *author) {
 			a.must(os.Mkdir(filepath.Join(a.base, "prompts/more.tmpl"), 0o700))
-		}, "more.tmpl: not a regular file"},
+		}, "more.tmpl:1:1: not a regular file"},
 		{"a link to nowhere", func(a *author) {
 			a.must(os.Symlink("nowhere", filepath.Join(a.base, "prompts/more.tmpl")))
-		}, "more.tmpl: no such file"},
+		}, "more.tmpl:1:1: no such file"},
 		{"a name that is not UTF-8", func(a *author) {
 			if os.WriteFile(filepath.Join(a.base, "prompts/caf\xe9.md"), nil, 0o600) != nil {
 				a.t.Skip("this file system takes no such name")

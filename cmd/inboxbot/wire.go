@@ -76,15 +76,15 @@ func (s source) load(cfg Config) (loaded, error) {
 	if err != nil {
 		problems = append(problems, err.Error())
 	}
-	known := func(string) bool { return true }
+	known, names := func(string) bool { return true }, []string(nil)
 	hasMessage := known
 	if templates != nil && err == nil {
-		known, hasMessage = templates.Has, templates.HasMessage
+		known, names, hasMessage = templates.Has, templates.Names(), templates.HasMessage
 	}
 	var set *rules.Set
 	if err = s.unread; err == nil {
 		set, err = rules.Load(s.rulesName, s.rules, rules.Options{
-			Timezone: cfg.Location(), HandoffTag: cfg.HandoffTag, Prompts: known, Messages: hasMessage,
+			Timezone: cfg.Location(), HandoffTag: cfg.HandoffTag, Prompts: known, PromptNames: names, Messages: hasMessage,
 		})
 	}
 	if err != nil {
