@@ -209,7 +209,7 @@ func (w *parts) newBot(handled func(bot.Handled)) (*bot.Bot, error) {
 	deps := bot.Deps{
 		Inbox: w.client, Claims: w.store, Ledger: w.store, Model: w.model,
 		Generation: w.live.current, Refused: w.live.refused,
-		Team:       w.team, Logger: w.log, Metrics: bot.NewMetrics(w.reg),
+		Team: w.team, Logger: w.log, Metrics: bot.NewMetrics(w.reg),
 		Leader: w.store, Switch: pauseSwitch{w.store}, Reserve: w.reserve,
 		Handled: handled, Now: w.client.Now,
 	}
