@@ -233,7 +233,7 @@ func (c *rollbackCmd) Run(ctx context.Context, p *process) error {
 		return fmt.Errorf("generation %s: %w", target.Hash, err)
 	}
 	if _, err := publishedSource(target.Hash, texts).load(cfg); err != nil {
-		return joinConfig(fmt.Errorf("generation %s is refused today:", target.Hash), err)
+		return joinConfig(fmt.Errorf("generation %s stays where it is, today it is refused", target.Hash), err)
 	}
 	next := c.on(target.Hash)
 	next.Back = true

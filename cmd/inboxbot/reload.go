@@ -74,13 +74,14 @@ func (g *generations) begin(ctx context.Context, n need) error {
 	return g.value.Status().Err
 }
 
-// wait blocks until there is a generation in force, or returns ctx's error.
-func (g *generations) wait(ctx context.Context) error {
+// wait blocks until there is a generation in force, and reports whether that came
+// before ctx ended.
+func (g *generations) wait(ctx context.Context) bool {
 	select {
 	case <-g.begun:
-		return nil
+		return true
 	case <-ctx.Done():
-		return ctx.Err()
+		return false
 	}
 }
 

@@ -51,7 +51,7 @@ func (c *runCmd) Run(ctx context.Context, p *process) error {
 func serve(ctx context.Context, cfg Config, w *parts, b *bot.Bot) error {
 	group, ctx := errgroup.WithContext(ctx)
 	group.Go(func() error {
-		if w.live.wait(ctx) != nil {
+		if !w.live.wait(ctx) {
 			return nil // stopped before there was anything to answer by
 		}
 		return b.Run(ctx)
