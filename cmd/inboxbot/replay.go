@@ -65,7 +65,7 @@ func (c *replayCmd) Run(ctx context.Context, p *process) error {
 		Prices: replay.Prices{Input: c.PriceIn, Output: c.PriceOut}, Progress: bar.show,
 	})
 	bar.clear()
-	if err := errors.Join(c.print(p.stdout, report), c.write(page, report)); err != nil {
+	if err := errors.Join(c.write(page, report), c.print(p.stdout, report)); err != nil {
 		return err
 	}
 	if c.FailOnChange && report.Changed > 0 {

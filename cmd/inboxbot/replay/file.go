@@ -24,7 +24,7 @@ import (
 // a message takes no others.
 type fileConversation struct {
 	ID       string            `json:"id"`       // default: the number of its line
-	At       *time.Time        `json:"at"`       // of its first message
+	At       string            `json:"at"`       // of its first message
 	Prospect fileProspect      `json:"prospect"` // as far as rules ask for it
 	Messages []json.RawMessage `json:"messages"` // oldest first
 }
@@ -37,11 +37,11 @@ type fileProspect struct {
 }
 
 type fileMessage struct {
-	From  string     `json:"from"` // prospect or us
-	By    string     `json:"by"`   // of us: bot (default), person or campaign
-	Text  string     `json:"text"`
-	Media []string   `json:"media"` // kinds of what came with it, such as image
-	At    *time.Time `json:"at"`    // default: a minute after the one before
+	From  string   `json:"from"` // prospect or us
+	By    string   `json:"by"`   // of us: bot (default), person or campaign
+	Text  string   `json:"text"`
+	Media []string `json:"media"` // kinds of what came with it, such as image
+	At    string   `json:"at"`    // default: a minute after the one before
 }
 
 // The times of a file that has none: a Tuesday afternoon, a message a minute.
@@ -173,7 +173,7 @@ func unreadable(text []byte, err error) string {
 	} else if ok {
 		return fmt.Sprintf(": a JSON %s: write one JSON object a line, with id and messages", wrong.Value)
 	}
-	return ": " + line(err.Error(), 200) // a time that is none
+	return ": " + line(err.Error(), 200)
 }
 
 // taken names what a key takes, in JSON's words.
@@ -190,33 +190,46 @@ func taken(wrong *json.UnmarshalTypeError) string {
 // turns reads the messages of a conversation.
 func (f *file) turns(c fileConversation) ([]bot.Turn, bool) {
 	sound := true
-	at := f.start
-	if c.At != nil {
-		at = *c.At
+	wrong := func(format string, args ...any) {
+		f.problem(format, args...)
+		sound = false
+	}
+	at, err := moment(c.At, f.start)
+	if err != nil {
+		wrong(": %v", err)
 	}
 	var turns []bot.Turn
 	for i, raw := range c.Messages {
-		m, err := f.message(raw)
-		if err != nil {
-			f.problem(": message %d: %v", i+1, err)
-			sound = false
-			continue
-		}
 		if i > 0 {
 			at = at.Add(apart)
 		}
-		if m.At != nil {
-			at = *m.At
-		} else {
-			f.madeUp = f.madeUp || c.At == nil
+		m, err := f.message(raw)
+		if err == nil {
+			at, err = moment(m.At, at)
+		}
+		if err != nil {
+			wrong(": message %d: %v", i+1, err)
+			continue
 		}
 		if n := len(turns); n > 0 && at.Before(turns[n-1].At) {
-			f.problem(": message %d: it is older than the one before: write the oldest first", i+1)
-			sound = false
+			wrong(": message %d: it is older than the one before: write the oldest first", i+1)
 		}
+		f.madeUp = f.madeUp || c.At == "" && m.At == ""
 		turns = append(turns, m.turn(i, at))
 	}
 	return turns, sound
+}
+
+// moment is the time that s names, or otherwise when it names none.
+func moment(s string, otherwise time.Time) (time.Time, error) {
+	if s == "" {
+		return otherwise, nil
+	}
+	at, err := time.Parse(time.RFC3339, s)
+	if err != nil {
+		return otherwise, fmt.Errorf(`"at" is %q: write a time such as 2026-03-03T14:05:00Z`, line(s, 40))
+	}
+	return at, nil
 }
 
 // message reads one message and refuses what it does not know.
