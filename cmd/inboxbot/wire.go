@@ -94,12 +94,26 @@ func (s source) load(cfg Config) (loaded, error) {
 		return loaded{}, newConfigError(problems)
 	}
 	sum := sha256.Sum256([]byte(set.Hash() + "\n" + templates.Hash()))
-	return loaded{
+	l := loaded{
 		Generation: bot.Generation{
 			Hash: cmp.Or(s.published, hex.EncodeToString(sum[:6])), Guards: set, Prompter: templates, HandoffTags: set.HandoffTags(),
+			DraftChecks: set.DraftChecks(), Approves: set.Approves(), Farewell: farewell(set, templates),
 		},
-		canReply: set.CanReply(), from: s,
-	}, nil
+		canReply: set.CanReply(), from: s, rules: set, prompts: templates,
+	}
+	return l, l.test(cfg)
+}
+
+// test runs the rule file's tests through the bot's own guards too, the settling
+// aside, which would be about a test's clock.
+func (l loaded) test(cfg Config) error {
+	c := cfg.botConfig()
+	c.Settle = -1
+	var problems []string
+	for _, f := range l.rules.Test(func(conv *bot.Conversation) bot.Verdict { return bot.Judge(c, l.Generation, conv) }) {
+		problems = append(problems, f.Error())
+	}
+	return newConfigError(problems)
 }
 
 // newLogger logs to stderr, so that stdout stays for people.
