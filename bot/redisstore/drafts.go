@@ -90,7 +90,7 @@ func (s *Store) MoveDraft(ctx context.Context, thread, id string, to bot.DraftSt
 }
 
 var draftStates = []bot.DraftState{
-	bot.DraftWaiting, bot.DraftApproved, bot.DraftRejected, bot.DraftHandoff, bot.DraftWithdrawn, bot.DraftExpired, bot.DraftSent, bot.DraftShadow,
+	bot.DraftWaiting, bot.DraftApproved, bot.DraftRejected, bot.DraftHandoff, bot.DraftWithdrawn, bot.DraftExpired, bot.DraftSent, bot.DraftShadow, bot.DraftCompared,
 }
 
 // DecidedError says that a draft could not be decided about: it does not wait any

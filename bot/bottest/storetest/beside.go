@@ -121,15 +121,16 @@ func (b *beside) isDue(thread string) bool {
 
 // draftMoves says which moves of a draft a store makes; a repeated one counts.
 const draftMoves = `
-	           waiting approved rejected handoff withdrawn expired sent shadow
-	waiting    yes     yes      yes      yes     yes       yes     no   no
-	approved   no      yes      no       no      yes       no      yes  no
-	rejected   no      no       yes      no      no        no      no   no
-	handoff    no      no       no       yes     no        no      no   no
-	withdrawn  no      no       no       no      yes       no      no   no
-	expired    no      no       no       no      no        yes     no   no
-	sent       no      no       no       no      no        no      yes  no
-	shadow     no      no       no       no      yes       no      no   yes`
+	           waiting approved rejected handoff withdrawn expired sent shadow compared
+	waiting    yes     yes      yes      yes     yes       yes     no   no     no
+	approved   no      yes      no       no      yes       no      yes  no     no
+	rejected   no      no       yes      no      no        no      no   no     no
+	handoff    no      no       no       yes     no        no      no   no     no
+	withdrawn  no      no       no       no      yes       no      no   no     no
+	expired    no      no       no       no      no        yes     no   no     no
+	sent       no      no       no       no      no        no      yes  no     no
+	shadow     no      no       no       no      no        no      no   yes    yes
+	compared   no      no       no       no      no        no      no   no     yes`
 
 func drafts() []besideTest {
 	tests := []besideTest{
