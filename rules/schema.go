@@ -3,6 +3,7 @@ package rules
 import (
 	"encoding/json"
 	"fmt"
+	"maps"
 	"strings"
 	"sync"
 
@@ -31,9 +32,7 @@ type schema map[string]any
 // with returns s, described.
 func (s schema) with(description string) schema {
 	out := schema{"description": description}
-	for key, value := range s {
-		out[key] = value
-	}
+	maps.Copy(out, s)
 	return out
 }
 
