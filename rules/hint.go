@@ -19,10 +19,10 @@ type place struct {
 	env    any
 }
 
-// behind and before return the character at the place and the one before it.
-func (p place) behind() rune { return p.at(p.offset) }
+// before returns the character before the place.
 func (p place) before() rune { return p.at(p.offset - 1) }
 
+// at returns a character of the expression, 0 outside of it.
 func (p place) at(i int) rune {
 	if i < 0 || i >= len(p.src) {
 		return 0

@@ -3,6 +3,7 @@ package rules
 import (
 	"encoding/json"
 	"fmt"
+	"maps"
 	"strings"
 	"sync"
 
@@ -31,9 +32,7 @@ type schema map[string]any
 // with returns s, described.
 func (s schema) with(description string) schema {
 	out := schema{"description": description}
-	for key, value := range s {
-		out[key] = value
-	}
+	maps.Copy(out, s)
 	return out
 }
 
@@ -60,10 +59,10 @@ func matching(pattern string) schema { return schema{"type": "string", "pattern"
 var (
 	freeText = schema{"type": "string"}
 	yesNo    = schema{"type": "boolean"}
-	counted  = schema{"type": "integer", "minimum": 0}
+	counted  = schema{"type": []string{"integer", "string"}, "minimum": 0, "pattern": `^\s*\+?\d+\s*$`} // quotes do no harm
 	aName    = schema{"type": "string", "minLength": 1, "maxLength": maxName, "pattern": `^[\p{L}\p{N}][\p{L}\p{N}._-]*$`}
 	instant  = matching(`\d{4}-\d{2}-\d{2}[T ]\d{2}:\d{2}(:\d{2}(\.\d+)?)?(Z|[+-]\d{2}:\d{2})?`)
-	elapsed  = matching(`[+]?(0|([\d.]+(h|m|s|ms|us|µs|ns))+)`)
+	elapsed  = schema{"type": []string{"integer", "string"}, "maximum": 0, "pattern": `^\s*[+]?(0|([\d.]+(h|m|s|ms|us|µs|ns))+)\s*$`}
 )
 
 func fileSchema() schema {
@@ -227,7 +226,7 @@ func givenSchema() schema {
 // memberSchema is what a test can say of a group of names.
 func memberSchema(group string) schema {
 	types := map[string]schema{
-		"text": freeText, "number": {"type": "number"}, "true/false": yesNo, "time": instant, "duration": elapsed, "list of texts": listOf(freeText),
+		"text": freeText, "number": {"type": []string{"number", "string"}, "pattern": `^\s*[-+]?[\d.]+([eE][-+]?\d+)?\s*$`}, "true/false": yesNo, "time": instant, "duration": elapsed, "list of texts": listOf(freeText),
 	}
 	out := schema{}
 	for _, n := range Names() {

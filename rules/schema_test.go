@@ -83,7 +83,7 @@ tests:
       prospect: {username: jane, tags: [VIP], followers: 12, verified: true, valuation: 99.5, id: "7"}
       account: {username: us, status: paused}
       thread: {request: true, createdAt: 2026-11-20T12:00:00+01:00}
-      repliesToday: 3
+      repliesToday: "3"
       seen: [VIP]
       draft: {text: Hi, confidence: 0.4, action: reply}
     expect: {outcome: handoff, guard: vip, say: vip}
