@@ -113,7 +113,7 @@ func (s *scan) numericDate(i int) (readings []day3, from, to int) {
 			return nil, 0, 0 // a version, a score
 		}
 	}
-	if year != 0 && year < 1900 || s.as == strict && year == 0 && !s.meansDay(i, second, sep.text) {
+	if year != 0 && year < 1900 || year == 0 && !s.meansDay(i, second, sep.text) {
 		return nil, 0, 0
 	}
 	if sep.text == "." {
@@ -135,9 +135,10 @@ func (s *scan) meansDay(first, second int, sep string) bool {
 	switch sep {
 	case ".":
 		after := s.is(second+1, ".")
-		return b <= 12 && (named && (after || a > 9 || leading) || after && (a > 9 || leading))
+		money := s.currency(s.skip(second+1)) | s.currency(before)
+		return b <= 12 && money == 0 && (named && (after || a > 9 || leading) || after && (s.as == loose || a > 9 || leading))
 	case "/":
-		return !(a == 24 && b == 7) && (a <= 12 || b <= 12) && (named || leading || a > 12 && b >= 10)
+		return s.as == loose || !(a == 24 && b == 7) && (a <= 12 || b <= 12) && (named || leading || a > 12 && b >= 10)
 	}
 	return false
 }

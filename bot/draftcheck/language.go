@@ -25,22 +25,44 @@ var tongues = []tongue{
 	{"pl", setOf(`i w na z do nie jest się to że o za po czy jak od dla ma są być można co tak ale oraz lub już tylko tego przez pani pan mamy proszę nas jeśli ile kosztuje dzień`), []string{"polsk", "polish", "polnisch", "polonais", "polaco", "polacco", "pools"}},
 }
 
-// A language is told by words when a text has enough of them, many among its
-// words, and clearly more than of any other.
+// A language is told by words when a text has enough of them, some of them
+// different and longer than a letter, many among its words, and clearly more than
+// of any other.
 const (
 	voteHits  = 4
+	voteKinds = 3
 	voteShare = 0.25
 	voteLead  = 1.5
 )
 
+// frequent are the tongues that a word is frequent in, as bits.
+var frequent = func() map[string]uint16 {
+	in := map[string]uint16{}
+	for i, t := range tongues {
+		for w := range t.words {
+			in[w] |= 1 << i
+		}
+	}
+	return in
+}()
+
 // vote is the code of the language of words, "" when it is not clear.
 func vote(words []word) string {
-	hits := make([]int, len(tongues))
+	hits, kinds, all := make([]int, len(tongues)), make([]int, len(tongues)), 0
+	seen := set{}
 	for _, w := range words {
-		for i, t := range tongues {
-			if t.words[w.low] {
-				hits[i]++
-			}
+		if w.low == "" || isNumber(w) {
+			continue
+		}
+		all++
+		in := frequent[w.low]
+		first := in != 0 && len(w.low) > 1 && !seen[w.low]
+		if first {
+			seen[w.low] = true
+		}
+		for i := 0; in != 0; i, in = i+1, in>>1 {
+			hits[i] += int(in & 1)
+			kinds[i] += int(in&1) * boolInt(first)
 		}
 	}
 	best, second := 0, 0
@@ -54,7 +76,8 @@ func vote(words []word) string {
 			second = max(second, n)
 		}
 	}
-	if n := float64(hits[best]); hits[best] < voteHits || n < voteShare*float64(len(words)) || n < voteLead*float64(second) {
+	n := float64(hits[best])
+	if hits[best] < voteHits || kinds[best] < voteKinds || n < voteShare*float64(all) || n < voteLead*float64(second) {
 		return ""
 	}
 	return tongues[best].code
@@ -180,7 +203,7 @@ func (d *draft) wrongScript(inbound []string) string {
 	mine := countScripts(d.Text)
 	script := mine.major()
 	theirs := told(inbound, func(s string) string { return countScripts(s).major() })
-	if script == "" || theirs == "" || script == theirs || mine[theirs] >= strayLetters {
+	if script == "" || theirs == "" || script == theirs || theirs != "Latin" && mine[theirs] >= strayLetters {
 		return ""
 	}
 	if script != "Latin" && scriptOf[baseOf(d.Language)] == script {

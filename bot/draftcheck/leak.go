@@ -2,6 +2,7 @@ package draftcheck
 
 import (
 	"hash/maphash"
+	"iter"
 	"regexp"
 	"strings"
 )
@@ -13,7 +14,7 @@ const leakRun = 8
 // instructing marks a sentence of the system text as an order to the model. What
 // is none, such as a fact that was written into the template, may be repeated.
 var instructing = compile(nil, `
-	you are|re|must|should|speak|represent|never|always
+	you are|re|must|should|answer|reply|write|speak|represent|never|always
 	your task|role|job|tone|goal|persona|decision|answer|answers|reply|replies|name|instructions
 	never|don|not|avoid say|t|claim|reveal|mention|promise|disclose|discuss|speak|offer|share|tell|invent|guess|use|repeat|quote
 	do not say|claim|reveal|mention|promise|disclose|discuss|speak|offer|share|tell|invent|make|give|guess|use|answer|reply|repeat|quote
@@ -92,35 +93,90 @@ func indexFold(s, sub string) int {
 // repeatedInstructions finds runs of words that stand in an instruction, and
 // neither in the facts nor in the conversation.
 func (d *draft) repeatedInstructions() []hit {
-	if d.Instructions == "" || len(d.words) < leakRun {
+	if len(d.words) < leakRun || d.Instructions == "" {
 		return nil
 	}
-	h := hasher()
-	at := map[uint64]int{} // where a run begins in the draft
-	for i := range len(d.words) - leakRun + 1 {
-		at[h(d.words[i:i+leakRun])] = i
+	begins := map[uint64]int{} // where a run begins in the draft
+	for i, h := range runsOf(d.words) {
+		begins[h] = i
 	}
+	system := wordsOf(d.Instructions)
 	leaked := make([]bool, len(d.words))
-	mark := func(text string, orders, as bool) {
-		for _, s := range sentences(text, orders) {
-			for i := 0; i+leakRun <= len(s); i++ {
-				if from, ok := at[h(s[i:i+leakRun])]; ok {
-					leaked[from] = as
+	found := false
+	for i, h := range runsOf(system) {
+		if at, ok := begins[h]; ok && orders(d.Instructions, system, i) {
+			leaked[at], found = true, true
+		}
+	}
+	if !found {
+		return nil
+	}
+	for _, texts := range [][]string{d.Facts, d.Inbound, d.Outbound} {
+		for _, t := range texts {
+			for _, h := range runsOf(wordsOf(t)) {
+				if at, ok := begins[h]; ok {
+					leaked[at] = false
 				}
 			}
 		}
 	}
-	mark(d.Instructions, true, true)
-	for _, texts := range [][]string{d.Facts, d.Inbound, d.Outbound} {
-		for _, t := range texts {
-			mark(t, false, false)
-		}
-	}
-	return runs(leaked)
+	return joined(leaked)
 }
 
-// runs joins the runs that begin where leaked is set.
-func runs(leaked []bool) []hit {
+// runsOf yields the words where a run of one sentence begins, with its hash.
+func runsOf(words []word) iter.Seq2[int, uint64] {
+	return func(yield func(int, uint64) bool) {
+		hashes := make([]uint64, len(words))
+		for i, w := range words {
+			hashes[i] = maphash.String(seed, w.low)
+		}
+		for i := range len(words) - leakRun + 1 {
+			if words[i].sentence != words[i+leakRun-1].sentence {
+				continue
+			}
+			h := uint64(0)
+			for _, one := range hashes[i : i+leakRun] {
+				h = h*0x100000001b3 + one
+			}
+			if !yield(i, h) {
+				return
+			}
+		}
+	}
+}
+
+var seed = maphash.MakeSeed()
+
+// offered is a wording that instructions give to be used: say "...".
+var offered = regexp.MustCompile(`"[^"\n]*"|“[^”\n]*”|„[^“”\n]*[“”]|«[^»\n]*»`)
+
+// orders reports whether the run at words[i] is part of an order to the model,
+// and not of a wording that it is given to use.
+func orders(text string, words []word, i int) bool {
+	from, to := i, i
+	for from > 0 && words[from-1].sentence == words[i].sentence {
+		from--
+	}
+	for to < len(words) && words[to].sentence == words[i].sentence {
+		to++
+	}
+	if len(instructing.find(words[from:to])) == 0 {
+		return false
+	}
+	start, end := words[from].start, len(text)
+	if to < len(words) {
+		end = words[to].start
+	}
+	for _, quote := range offered.FindAllStringIndex(text[start:end], -1) {
+		if words[i].start >= start+quote[0] && words[i+leakRun-1].end <= start+quote[1] {
+			return false
+		}
+	}
+	return true
+}
+
+// joined makes hits of the runs that begin where leaked is set.
+func joined(leaked []bool) []hit {
 	var hits []hit
 	for i, yes := range leaked {
 		switch {
@@ -132,44 +188,4 @@ func runs(leaked []bool) []hit {
 		}
 	}
 	return hits
-}
-
-// offered is a wording that instructions give to be used: "say: "..."".
-var offered = regexp.MustCompile(`"[^"\n]*"|“[^”\n]*”|„[^“”\n]*[“”]|«[^»\n]*»`)
-
-// sentences are the words of a text, sentence by sentence; of those that give
-// orders alone, if orders. A line that was wrapped goes on in the next.
-func sentences(text string, orders bool) [][]word {
-	if orders {
-		text = offered.ReplaceAllStringFunc(text, func(s string) string { return strings.Repeat("\x01", len(s)) })
-	}
-	text = wrapped.ReplaceAllString(text, "$1 $2")
-	words := wordsOf(text)
-	var all [][]word
-	for i, from := 0, 0; i <= len(words); i++ {
-		if i < len(words) && words[i].sentence == words[from].sentence || i == from {
-			continue
-		}
-		if s := words[from:i]; !orders || len(instructing.find(s)) > 0 {
-			all = append(all, s)
-		}
-		from = i
-	}
-	return all
-}
-
-// wrapped is a line's end within a sentence.
-var wrapped = regexp.MustCompile(`([\pL\d,;)])\n(\pL)`)
-
-func hasher() func([]word) uint64 {
-	seed := maphash.MakeSeed()
-	return func(words []word) uint64 {
-		var h maphash.Hash
-		h.SetSeed(seed)
-		for _, w := range words {
-			_, _ = h.WriteString(w.low)
-			_ = h.WriteByte(0)
-		}
-		return h.Sum64()
-	}
 }

@@ -62,9 +62,10 @@ var (
 // wordsOfModels is what models say about themselves when they were not meant to,
 // and how they hand over a draft.
 var wordsOfModels = compile(nil, `
-	as|being an|a ai|artificial|large|automated language|intelligence|ai model|language|based model|assistant|system
-	as a|an language|ai|llm model
+	as|being an|a ai|large|artificial language|intelligence|model
+	as|being a|an language|ai|llm model
 	as an ai i
+	as an ai assistant|chatbot i can|cannot|don|do t|not
 	i m|am just|only|merely a|an ai|language|large language|model|ai
 	i m|am just|only a|an language|ai model
 	i m|am sorry but i can|cannot|can|am t|not|unable help|assist|fulfill|comply|provide with|this|that|to

@@ -163,10 +163,17 @@ func fields(text string) func(yield func(int, string) bool) {
 
 func endsAddress(r rune) bool {
 	if r < utf8.RuneSelf {
-		return r <= ' ' || strings.ContainsRune(`"<>()[]{}|,;\^`, r)
+		return r <= ' ' || addressEnds[r]
 	}
 	return !unicode.Is(unicode.Latin, r) && !unicode.Is(unicode.M, r) && r != '…' && r != '’' && r != '–'
 }
+
+var addressEnds = func() (ends [utf8.RuneSelf]bool) {
+	for _, r := range `"<>()[]{}|,;\^` {
+		ends[r] = true
+	}
+	return ends
+}()
 
 // Addresses written for people alone: "example dot com", "user (at) host.com".
 var (

@@ -33,7 +33,7 @@ var moneys = []struct{ words, codes string }{
 	{"$ ca$ a$ nz$ hk$ s$ dollar dollars", "CAD AUD NZD HKD SGD TWD"},
 	{"$ mx$ peso pesos", "MXN ARS COP CLP PHP UYU"},
 	{"£ pound pounds quid sterling", "GBP"},
-	{"franken francs fr", "CHF"},
+	{"franken francs sfr", "CHF"},
 	{"r$ reais", "BRL"},
 	{"zł zloty złoty złote złotych", "PLN"},
 	{"kr kronor kroner kč korun", "SEK NOK DKK ISK CZK"},
@@ -71,10 +71,13 @@ var moneyWords, moneyCodes = func() (words, codes map[string]currencies) {
 	return words, codes
 }()
 
+// maxCurrency is the longest word for a currency, in bytes.
+const maxCurrency = 16
+
 // currency reads the piece at i as a currency.
 func (s *scan) currency(i int) currencies {
 	t := s.at(i)
-	if t.kind != letters && t.kind != symbol {
+	if t.kind != letters && t.kind != symbol || len(t.text) > maxCurrency {
 		return 0
 	}
 	if c, ok := moneyCodes[t.text]; ok {
@@ -210,7 +213,7 @@ func (s *scan) price(i int) (from, to int) {
 func (s *scan) currencyBefore(i int) (from int, c currencies) {
 	before := s.back(i - 1)
 	if before == i-2 && s.at(before).kind == letters && moneyCodes[s.at(before).text] == 0 && s.as == strict {
-		if w := s.word(before); w != "rs" && w != "fr" { // "pay in euros 5 days later"
+		if w := s.word(before); w != "rs" { // "pay in euros 5 days later"
 			return i, 0
 		}
 	}

@@ -67,7 +67,7 @@ func alike(a, b []word) bool {
 		if counts[w.low] > 0 {
 			counts[w.low]--
 			common++
-		} else if w.low[0] >= '0' && w.low[0] <= '9' {
+		} else if isNumber(w) {
 			return false
 		}
 	}

@@ -30,7 +30,7 @@ func wordsOf(text string) []word {
 			start = -1
 		}
 		i += n
-		if endsSentence(r, text[i:]) {
+		if endsSentence(text[:i-n], r, text[i:]) {
 			sentence++
 		}
 	}
@@ -47,12 +47,20 @@ func inWord(r rune) bool {
 	return unicode.In(r, unicode.L, unicode.M, unicode.N)
 }
 
-func endsSentence(r rune, rest string) bool {
+func isNumber(w word) bool { return w.low != "" && '0' <= w.low[0] && w.low[0] <= '9' }
+
+// endsSentence reports whether r, between before and after, does. A line that was
+// wrapped goes on in the next.
+func endsSentence(before string, r rune, after string) bool {
 	switch r {
-	case '\n', '。', '！', '？':
+	case '\n':
+		last, _ := utf8.DecodeLastRuneInString(before)
+		next, _ := utf8.DecodeRuneInString(after)
+		return last != ',' && !inWord(last) || !inWord(next)
+	case '。', '！', '？':
 		return true
 	case '.', '!', '?', '…':
-		return rest == "" || rest[0] == ' ' || rest[0] == '\n'
+		return after == "" || after[0] == ' ' || after[0] == '\n'
 	}
 	return false
 }
