@@ -1,8 +1,19 @@
 // Package draftcheck looks for what must not be sent in a text that a machine
 // wrote: without a model, the same every time, and naming the words it minds.
+//
+// [Run] makes all checks. Each family has a file: leftovers.go, leak.go, links.go,
+// numbers.go and dates.go (what a text claims; claims.go looks it up in what the
+// model was given), repeat.go, language.go and promise.go. Words of languages are
+// tables beside the check that reads them; wording is matched by pattern.go. A
+// check that is wrong belongs into testdata/corpus.yaml as a row first.
 package draftcheck
 
-import "time"
+import (
+	"fmt"
+	"sync"
+	"time"
+	"unicode/utf16"
+)
 
 // Mode says what follows from a finding of a check.
 type Mode string
@@ -25,7 +36,7 @@ var Names = []string{
 	"phones",       //
 	"prices",       //
 	"percentages",  //
-	"dates",        //
+	"dates",        // times of day too
 	"repeat",       // nearly what we said last
 	"same-to-many", // what many others were told
 	"language",     // not the prospect's
@@ -40,10 +51,10 @@ type Input struct {
 	// Max is the longest the text may be, in UTF-16 units; 0: X's 10,000.
 	Max int
 	// Given is what the model was given besides the conversation: system text,
-	// facts, the prospect's profile.
+	// facts, the prospect's profile. Instructions and Facts need not stand here again.
 	Given []string
 	// Facts are the parts of the system text that are there to be repeated, such as
-	// the files it includes. They count as Given too. Without them, a text that
+	// the files it includes. Without them, a text that
 	// repeats a fact worded like an order ("never say ...") is held.
 	Facts []string
 	// Instructions is the system text, which must not be repeated; Canary is a
@@ -56,18 +67,97 @@ type Input struct {
 	Language string
 	// SameTo is how many other prospects were sent the same text of late.
 	SameTo int
-	Now    time.Time
+	// Now is when the text is sent. Its day, the one before and the one after may
+	// be named.
+	Now time.Time
 }
 
 // Finding is one thing that a check minds.
 type Finding struct {
 	Check  string // its name
-	Span   string // the words it minds, as they stand in the text
+	Span   string // the words it minds, as they stand in the text; long ones are cut
 	Detail string // what is wrong with them, one line
 }
 
+// maxFindings bounds what one check finds: a person needs a few examples.
+const maxFindings = 5
+
 // Run makes every check that modes do not switch off and returns what they find,
-// in the order of Names.
+// at most a few of each, in the order of Names. Modes other than On, Log and Off
+// count as On. The time it takes grows with the texts in a straight line.
 func Run(in Input, modes map[string]Mode) []Finding {
-	return nil
+	d := newDraft(in)
+	var found []Finding
+	for _, c := range checks {
+		if modes[c.name] == Off {
+			continue
+		}
+		for i, f := range c.run(d) {
+			if i == maxFindings {
+				break
+			}
+			f.Check = c.name
+			found = append(found, f)
+		}
+	}
+	return found
+}
+
+// checks has an entry for each of Names, in their order.
+var checks = []struct {
+	name string
+	run  func(*draft) []Finding
+}{
+	{"length", tooLong},
+	{"leftovers", leftovers},
+	{"prompt-leak", promptLeak},
+	{"links", unknownLinks},
+	{"emails", unknownEmails},
+	{"phones", unknownPhones},
+	{"prices", unknownPrices},
+	{"percentages", unknownPercentages},
+	{"dates", unknownDates},
+	{"repeat", repeats},
+	{"same-to-many", sameToMany},
+	{"language", wrongLanguage},
+	{"promise", promises},
+}
+
+// draft is a text to be judged, with what its checks share.
+type draft struct {
+	Input
+	words []word
+
+	claims *claims         // of Text, as written on purpose
+	given  func() *sources // what Text may repeat; read when there is something to look up
+}
+
+func newDraft(in Input) *draft {
+	d := &draft{Input: in, words: wordsOf(in.Text)}
+	d.claims = read(in.Text, strict)
+	d.given = sync.OnceValue(d.readGiven)
+	return d
+}
+
+// xMax is the most that X takes, in UTF-16 units.
+const xMax = 10_000
+
+func tooLong(d *draft) []Finding {
+	most := d.Max
+	if most <= 0 || most > xMax {
+		most = xMax
+	}
+	units, cut := 0, -1
+	for i, r := range d.Text {
+		if units += max(1, utf16.RuneLen(r)); units > most && cut < 0 {
+			cut = i
+		}
+	}
+	if cut < 0 {
+		return nil
+	}
+	return []Finding{{
+		Span:   shorten(d.Text[cut:]),
+		Detail: fmt.Sprintf("%d UTF-16 units long, %d are allowed", units, most),
+	}}
 }

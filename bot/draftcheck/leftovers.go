@@ -1,0 +1,230 @@
+package draftcheck
+
+import (
+	"regexp"
+	"strings"
+	"unicode"
+	"unicode/utf8"
+)
+
+// residue is something in a text that was meant for a program.
+type residue struct {
+	any    string         // one of these characters is in it, so most texts need no search
+	re     *regexp.Regexp // its first group, or all of it, is the span
+	detail string
+	quoted bool // it may be there when the facts or the prospect write the same
+}
+
+const (
+	ofTemplate = "a placeholder that nothing was put into"
+	ofModel    = "a mark of the model's, not a message"
+	ofData     = "data for a program, not a message"
+	ofNotes    = "a note of our own transcript"
+)
+
+var residues = []residue{
+	{"{%<", regexp.MustCompile(`\{\{[^{}]{0,200}\}?\}?|\{%[^{}]{0,200}%\}|<%[^<>]{0,200}%>`), ofTemplate, true},
+	{"{", regexp.MustCompile(`\$\{[^{}\n]{0,80}\}|\{[A-Za-z_][\w.]{0,40}\}|\{\d\}`), ofTemplate, true},
+	{"%", regexp.MustCompile(`(?:^|[^\d\s%]\s*|\n)(%(?:\d+\$)?[sdvqf])\b`), ofTemplate, true},
+	{"%", regexp.MustCompile(`%!\w?\([^()\n]{0,60}\)|%\(\w+\)s|%[A-Z_]{3,30}%`), ofTemplate, true},
+	{"<", regexp.MustCompile(`(?i)</?\s*(?:prospect[-_]data|think|thinking|reasoning|scratchpad|answer|reply|response|tool|tool_call|tool_calls|function\w*|invoke|s|bos|eos|start_of_turn|end_of_turn|assistant|user|system)\b[^<>]{0,60}>|<<\s*/?\s*sys\s*>>`), ofModel, false},
+	{"<|｜", regexp.MustCompile(`<\s*[|｜][^<>\n]{0,60}[|｜]?\s*>`), ofModel, false},
+	{"<", regexp.MustCompile(`</?[A-Za-z][\w-]*(?:\s[^<>]{0,100})?/?>`), "a tag or a placeholder", true},
+	{"[", regexp.MustCompile(`(?i)\[(?:media|image|cut|call|attachment|sticker|voice)(?::[^\]\n]{0,80})?\]|\[(?:\d+ )?earlier messages? left out\]`), ofNotes, false},
+	{"[", regexp.MustCompile(`(?i)\[/?(?:inst|tool_calls|tool_call|system|assistant|user)\]`), ofModel, false},
+	{"[", regexp.MustCompile(`\[object [A-Z]\w*\]`), ofTemplate, true},
+	{"{[", regexp.MustCompile(`[{,]\s*["'][\w -]{1,40}["']\s*:[^\n]{0,40}`), ofData, true},
+	{"=", regexp.MustCompile(`(?i)\bto=functions\.\w+|\b(?:tool_calls?|function_call|tool_use)\s*=`), ofData, false},
+	{"`", regexp.MustCompile("```\\w*"), "a code fence, which X shows as it is", false},
+	{"&", regexp.MustCompile(`&(?:amp|lt|gt|quot|nbsp|apos|#\d{1,6}|#x[0-9a-fA-F]{1,6});`), "HTML, which X shows as it is", true},
+	{`\`, regexp.MustCompile(`(\\n)(?:[^a-z]|$)|\\u[0-9a-fA-F]{4}|\\"`), "an escape that nothing turned back", true},
+	{"【", regexp.MustCompile(`【[^】\n]{0,20}(?:†|\d:\d)[^】\n]{0,40}】`), "the mark of a source", false},
+	{"Ãâ", regexp.MustCompile(`Ã[\x{80}-\x{BF}]|â€.?`), "broken characters", false},
+	{":", regexp.MustCompile(`(?im)^\s*\**(?:assistant|prospect)\**\s*:`), "a role before the text", false},
+	{":", regexp.MustCompile(`(?i)^\s*\**(?:ai|bot|user|human|system|us|reply|response|answer|draft|message|antwort|entwurf|nachricht|réponse|respuesta|resposta|risposta|antwoord|odpowiedź)\**\s*:`), "a role or a heading before the text", false},
+}
+
+// brackets may hold a placeholder: "[Name]", not "[link in bio]".
+var brackets = regexp.MustCompile(`\[[^\[\]\n]{1,50}\]`)
+
+// Words that a placeholder is made of: those that ask to be replaced, and what
+// they stand for.
+var (
+	replaceMe = setOf(`insert add enter your ihr ihre dein deine euer votre ton votre tu su seu sua tuo vostro uw jouw twoje einfügen einsetzen`)
+	standsFor = setOf(`name names first last full firstname lastname username user customer client prospect person recipient company firm business
+		date day time month year link url website site page order number tracking price amount total cost currency product item email mail e
+		phone address city country discount code x xx xxx xxxx tbd todo placeholder here the of our their s
+		vorname nachname kunde kundin firma datum uhrzeit bestellnummer preis betrag produkt adresse hier
+		nom prénom entreprise lien prix montant produit adresse numéro de commande nombre apellido empresa enlace precio importe producto fecha
+		nome cognome azienda prezzo prodotto data preço produto empresa naam bedrijf prijs datum imię nazwisko cena`)
+)
+
+// wordsOfModels is what models say about themselves when they were not meant to,
+// and how they hand over a draft.
+var wordsOfModels = compile(nil, `
+	as|being an|a ai|large|artificial language|intelligence|model
+	as|being a|an language|ai|llm model
+	as an ai i
+	as an ai assistant|chatbot i can|cannot|don|do t|not
+	i m|am just|only|merely a|an ai|language|large language|model|ai
+	i m|am just|only a|an language|ai model
+	i m|am sorry but i can|cannot|can|am t|not|unable help|assist|fulfill|comply|provide with|this|that|to
+	i m|am sorry but i can t assist|help|comply|fulfill
+	i m|am sorry but i cannot assist|help|comply|fulfill
+	i can t assist with|that
+	i cannot assist with
+	i can|am t|not|unable fulfill|comply that|this|with
+	i cannot fulfill|comply
+	i m|am unable to assist|fulfill|comply|browse
+	my training data
+	my|last knowledge cutoff|update
+	my last knowledge|training update|cutoff|data
+	i don t|not have personal opinions|feelings|experiences|preferences
+	i don t|not have real time access|data|information
+	als ki|ai|kunstliche|sprachmodell|grosses
+	als ki|ai sprachmodell|modell|assistent
+	ich bin nur|lediglich ein sprachmodell|ki
+	en tant que modele|ia|qu
+	en tant qu ia|intelligence|assistant
+	como modelo|ia|inteligencia de|artificial|linguagem lenguaje|linguagem|no|nao|yo|eu
+	como modelo de lenguaje|linguagem|idioma
+	como un|uma|um modelo|ia|inteligencia
+	come modello|ia|intelligenza linguistico|artificiale|di
+	come un modello|ia
+	als taalmodel|ai
+	als een ai|taalmodel|kunstmatige
+	jako model|sztuczna jezykowy|inteligencja
+	here s|is a|the|your|my draft|possible|suggested|potential|sample|revised|polite reply|response|answer|message|version
+	here s|is a|the|your|my draft|reply|response|message
+	hier ist ein|eine|der|die mögliche|möglicher|entwurf|antwortentwurf|antwortvorschlag|antwort
+	voici une|la|ma réponse|proposition
+	aquí tienes|está una|la respuesta
+	lorem ipsum
+`)
+
+// noValue is what programs print where a value is missing.
+var noValue = setOf(`undefined nan`)
+
+// noName is what they print where a name is missing; people use the words too.
+var noName = setOf(`undefined null nan none nil unknown`)
+
+var greetings = setOf(`hi hello hey dear hallo hola bonjour salut ciao oi olá cześć witaj lieber liebe herr frau beste hoi buongiorno
+	thanks thank sorry danke gracias merci obrigado grazie bedankt`)
+
+// notMessages are texts that were meant as a decision.
+var notMessages = setOf(`skip handoff reply none null undefined n/a no_reply noreply escalate [skip] [handoff] "" ...`)
+
+func leftovers(d *draft) []Finding {
+	if notMessages[strings.ToLower(strings.TrimSpace(d.Text))] {
+		return []Finding{{Span: d.Text, Detail: "a decision, not a message"}}
+	}
+	var found []Finding
+	for _, r := range residues {
+		found = append(found, d.residue(r)...)
+	}
+	found = append(found, d.placeholders()...)
+	for _, h := range wordsOfModels.find(d.words) {
+		found = append(found, Finding{Span: h.span(d.Text, d.words), Detail: "what models say, not what this team says"})
+	}
+	found = append(found, d.missingValues()...)
+	return append(found, d.unprintable()...)
+}
+
+func (d *draft) residue(r residue) []Finding {
+	if !strings.ContainsAny(d.Text, r.any) {
+		return nil
+	}
+	var found []Finding
+	for _, at := range r.re.FindAllStringSubmatchIndex(d.Text, maxFindings) {
+		start, end := at[0], at[1]
+		if len(at) > 2 && at[2] >= 0 {
+			start, end = at[2], at[3]
+		}
+		span := d.Text[start:end]
+		if r.quoted && d.quotes(span) {
+			continue
+		}
+		found = append(found, Finding{Span: shorten(strings.TrimSpace(span)), Detail: r.detail})
+	}
+	return found
+}
+
+// quotes reports whether the facts or the prospect write the same, character by
+// character.
+func (d *draft) quotes(span string) bool {
+	for _, texts := range [][]string{d.Facts, d.Inbound} {
+		for _, t := range texts {
+			if strings.Contains(t, span) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+func (d *draft) placeholders() []Finding {
+	var found []Finding
+	for _, span := range brackets.FindAllString(d.Text, -1) {
+		asks, all := false, true
+		for _, w := range wordsOf(span) {
+			asks = asks || replaceMe[w.low]
+			all = all && (standsFor[w.low] || replaceMe[w.low])
+		}
+		hasLetter := strings.ContainsFunc(span, unicode.IsLetter)
+		if hasLetter && all || asks && replaceMe[wordsOf(span)[0].low] {
+			found = append(found, Finding{Span: span, Detail: ofTemplate})
+		}
+	}
+	return found
+}
+
+// missingValues finds "Hi undefined".
+func (d *draft) missingValues() []Finding {
+	var found []Finding
+	for i, w := range d.words {
+		span := d.Text[w.start:w.end]
+		greeted := i > 0 && noName[w.low] && greetings[d.words[i-1].low] && d.words[i-1].sentence == w.sentence
+		alone := noValue[w.low] && (span == "undefined" || span == "NaN") && !d.quotes(span)
+		if greeted || alone {
+			found = append(found, Finding{Span: span, Detail: "a value that was missing"})
+		}
+	}
+	return found
+}
+
+// unprintable finds characters that no message needs. Joiners and direction marks
+// are not among them: emoji, Persian or Arabic do.
+func (d *draft) unprintable() []Finding {
+	var found []Finding
+	for i := 0; i < len(d.Text) && len(found) < maxFindings; {
+		r, n := utf8.DecodeRuneInString(d.Text[i:])
+		detail := ""
+		switch {
+		case r == utf8.RuneError:
+			detail = "broken characters"
+		case unicode.Is(unicode.Co, r):
+			detail = ofModel
+		case r == '\u202d' || r == '\u202e':
+			detail = "a character that reverses what is read"
+		case unicode.Is(unicode.Cc, r) && r != '\n' && r != '\t' && r != '\r':
+			detail = "a control character"
+		case invisible(r) && betweenASCII(d.Text, i, i+n):
+			detail = "an invisible character within a word"
+		}
+		if detail != "" {
+			found = append(found, Finding{Span: d.Text[i : i+n], Detail: detail})
+		}
+		i += n
+	}
+	return found
+}
+
+func invisible(r rune) bool {
+	return r == '\u200b' || r == '\u2060' || r == '\ufeff' || r == '\u00ad'
+}
+
+func betweenASCII(s string, start, end int) bool {
+	return start > 0 && end < len(s) && isASCIIWord(s[start-1]) && isASCIIWord(s[end])
+}
+
+func isASCIIWord(c byte) bool { return c < utf8.RuneSelf && (inWord(rune(c)) || c == '.' || c == '@') }

@@ -1,0 +1,246 @@
+package draftcheck
+
+import "strings"
+
+// Promises that somebody will do something later, which nobody will: the bot
+// forgets the thread once it has answered. Words are without accents where that
+// helps to read them; see pattern.go for the notation.
+var (
+	somebody = `i|we|they|someone|somebody|one|colleague|colleagues|team|teams|agent|agents|member|members|support|staff|person|human|people|specialist|manager|expert|rep|representative|developer|developers|advisor|department|sales|office`
+
+	promising = merged(
+		compile(map[string]string{
+			"SOMEBODY": somebody,
+			"WILL":     `will|ll|shall|gonna`,
+		}, `
+			SOMEBODY WILL * get|come|circle|report|write back
+			SOMEBODY WILL * get back to
+			SOMEBODY WILL * be in touch|contact
+			SOMEBODY WILL * get in touch|contact
+			SOMEBODY WILL * reach out
+			SOMEBODY WILL * follow up
+			SOMEBODY WILL * contact|email|mail|call|phone|message|dm|text|notify|inform|update|ping|ring|alert|remind you
+			SOMEBODY WILL * let you know
+			SOMEBODY WILL * keep you posted|updated|informed|in
+			SOMEBODY WILL * forward|relay|escalate|flag|report|raise this|that|it|your|the
+			SOMEBODY WILL * pass this|that|it|your|the on|along|to|message|request|idea|feedback
+			SOMEBODY WILL * look into
+			SOMEBODY WILL * find out
+			SOMEBODY WILL * ask|consult the|my|our|a|around|them
+			SOMEBODY WILL * check with|internally
+			SOMEBODY WILL * take care of
+			SOMEBODY WILL * send|mail|dm you * soon|shortly|later|tomorrow|asap|today
+			SOMEBODY WILL * take it from here|there
+			SOMEBODY WILL * sort|fix this|that|it
+			SOMEBODY WILL * make a note
+			SOMEBODY going to * get|be|reach|follow|check|contact|call|email|ask|find back|in|out|up|with|you|the|my|on
+			you will|ll * hear back|from
+			you will|ll * be contacted|notified|called|informed
+			you will|ll * receive|get a|an call|reply|response|answer|update from|soon|shortly|within|later|by
+			expect a|an call|reply|response|answer|email|message|update
+			let me check|ask|look|find|verify|confirm with|this|that|the|my|into|out|for
+			let me look|get|see into|back|about|what
+			let me get back
+			i m|am checking|asking|looking with|the|my|into|on
+			we re|are checking|asking|looking|investigating with|the|into|this|that
+			i|we ve|have * forwarded|passed|escalated|notified|alerted|informed|reported|flagged
+			i|we just|already forwarded|passed|escalated|notified|flagged
+		`),
+		compile(nil, `
+			melde|melden mich|uns
+			melde|melden ich|wir mich|uns
+			wir|ich werde|werden * melden
+			werde|werden ich|wir * melden
+			wird|werden sich * melden
+			meldet sich
+			gebe|geb * bescheid
+			wir geben * bescheid
+			geben wir * bescheid
+			werde|werden|wird * bescheid geben
+			komme|komm|kommen|kommt * auf sie|dich|euch zu
+			wir|ich|team|kollege|kollegin komme|kommen|kommt * auf sie|dich|euch|ihnen
+			frage|frag ich|das|es|kurz|mal|gleich|beim|im nach|team|kollegen
+			ich frage|frag * nach
+			wir fragen * nach
+			frage nach
+			ich|wir kläre|klären|prüfe|prüfen|checke|checken das|dies|es|die|den|ihre|deine|gleich|kurz|gerne|gern
+			kümmere|kümmern mich|uns * darum
+			ich|wir leite|leiten|gebe|geben * weiter
+			leite|leiten|gebe ich|wir * weiter
+			habe|haben * weitergeleitet|weitergegeben|informiert
+			jemand|kollege|kollegin|kollegen|team|mitarbeiter|mitarbeiterin|berater|wir|ich ruft|rufe|rufen * an|zurück
+			rufe|rufen ich|wir * an|zurück
+			wir|ich schreibe|schreiben ihnen|dir|euch
+			hören|hörst|hört * von uns|mir
+			ich|wir|jemand|kollege|kollegin|team|wird|werde|werden werde|werden|wird * kontaktieren|anrufen|informieren|zurückrufen|nachfragen|weiterleiten|prüfen|klären|kümmern|benachrichtigen
+			wird|werde|werden * kontaktieren|anrufen|informieren|zurückrufen|nachfragen|weiterleiten|benachrichtigen
+			wir informieren|benachrichtigen|kontaktieren sie|dich|euch
+			halte|halten * auf dem laufenden
+			setze|setzen uns|mich * in verbindung
+			setzt sich * in verbindung
+		`),
+		compile(nil, `
+			reviens|reviendrai|revenons|reviendrons|reviendra|reviendront|revient * vers
+			recontacte|recontacterai|recontacterons|recontactons|recontactera|recontacteront
+			vous|te contacterai|contacterons|contactera|contacteront|contactons|rappelle|rappelons|rappellerons|rappellerai|rappellera|appellerons|appellerai|appellera|ecrirons|ecrirai|informerons|informerai|préviendrons|préviendrai|prévenons
+			vous|te tiens|tiendrai|tenons|tiendrons|tient|tiendra * au courant|informé
+			je me renseigne
+			nous nous renseignons
+			vous|te dirons|dirai|redis|redirai|ferons|ferai * savoir|signe|rapidement|vite|demain
+			je|nous transmets|transmettrai|transmettons|transmettrons
+			transmets|transmettons * équipe|équipes|collègue|collègues
+			aurez|auras * nouvelles
+			va|vont|allons|vais * contacter|recontacter|rappeler|renseigner|transmettre
+			vais|allons vérifier|demander|voir
+			prendrons|prendrai|prendra * contact
+			je vérifie
+			nous vérifions
+		`),
+		compile(nil, `
+			te|le|les|os|lo aviso|avisamos|avisaré|avisaremos|avisará|avisan|avisarán|llamamos|llamaremos|llamaré|llamará|llamarán|escribimos|escribiremos|escribiré|escribirá|contactamos|contactaremos|contactaré|contactará|contactarán|informaremos|informaré|notificaremos|responderemos|responderé|mantendremos|mantendré|mantengo|confirmaré|confirmaremos|consulto|reviso|verifico|pregunto|averiguo|diremos|diré
+			nos|me|se pondremos|pondré|pondrá|pondrán|ponemos|pongo * contacto
+			contactaremos|contactaré|contactará|contactarán
+			déjame|déjeme|permíteme|permítame * consultar|verificar|revisar|preguntar|checar|averiguar
+			voy|vamos a * consultar|verificar|revisar|preguntar|averiguar|checar|avisar
+			consultaré|consultaremos|preguntaré|preguntaremos|averiguaré|averiguaremos|verificaré|verificaremos|revisaremos|revisaré
+			consulto|pregunto|paso|pasaré|pasamos|pasaremos * equipo|compañeros|compañera|compañero|almacén|recado
+			estaremos|estaré en contacto
+			tendrás|tendrá noticias
+		`),
+		compile(nil, `
+			entraremos|entrarei|entramos|entrará|entrarão|entro * contacto|contato
+			vamos|vai|vou|irá|iremos entrar * contacto|contato
+			avisaremos|avisarei|avisamos
+			te|lhe|o|a aviso|avisamos|ligamos|ligo
+			retornaremos|retornarei|retornamos|retorno|retornará
+			daremos|darei|damos|dou * retorno|resposta|notícias|feedback
+			ligaremos|ligarei|ligará
+			vou|vamos|irei|iremos verificar|perguntar|consultar|confirmar|checar|encaminhar|averiguar
+			verificarei|verificaremos|perguntarei|perguntaremos|confirmaremos|confirmarei
+			manteremos|mantemos * informado|informada|par
+			contactaremos|contataremos|contactarei|contatarei|contactá|contactará
+			encaminharei|encaminharemos|encaminhei|encaminhamos
+			terá|terás notícias
+		`),
+		compile(nil, `
+			facciamo|faccio|faremo|farò|farà|faranno sapere
+			ti|vi|la|le contatteremo|contattiamo|contatterò|contatterà|contatteranno|richiamiamo|richiameremo|richiamo|chiameremo|chiamiamo|aggiorniamo|aggiorneremo|aggiorno|aggiornerò|scriviamo|scriveremo|scriverò|avvisiamo|avviseremo|avviso|avviserò|risponderemo|ricontatteremo|ricontattiamo
+			contatteremo|ricontatteremo|richiameremo|ricontattiamo|ricontatterà
+			mi informo
+			ci informiamo
+			verifico|verifichiamo|controllo|controlliamo e|con|subito|al|il|la
+			chiedo|chiediamo al|alla|ai|in|e
+			sarà|sarai|saranno|verrà|verrai * contattato|contattata|ricontattato|ricontattata|richiamato
+			inoltro|inoltriamo|giro|giriamo la|il|al|ai|questo|questa|tutto
+			qualcuno|collega|team * contatterà|ricontatterà|chiamerà|contatta
+			metteremo|mettiamo in contatto
+		`),
+		compile(nil, `
+			we|wij|ik|collega|iemand nemen|neem|neemt|zal|zullen|gaat|gaan * contact
+			nemen|neem|neemt|zal|zullen we|wij|ik|iemand * contact
+			we|wij laten * weten
+			laten we|wij * weten
+			ik laat * weten
+			laat ik * weten
+			laat het je|u weten
+			kom|komen|komt * op|bij terug
+			zoek|zoeken ik|we|wij|het|dit|dat|even * uit
+			ik|we|wij zoek|zoeken|ga|gaan * uit|uitzoeken|navragen|checken|vragen
+			ik|we|wij vraag|vragen * na
+			hoort|horen|hoor * van ons|mij
+			ik|we|wij|collega|iemand bel|bellen|belt|mail|mailen|mailt je|u|jou * 
+			bel|bellen|belt|mail|mailen ik|we|wij je|u
+			houd|houden|hou * op de hoogte
+			ik|we|wij geef|geven|stuur|sturen * door
+		`),
+		compile(nil, `
+			damy|dam * znać
+			odezwiemy|odezwę|odezwie|odezwą się
+			skontaktujemy|skontaktuję|skontaktuje|skontaktują się
+			oddzwonimy|oddzwonię|oddzwoni|zadzwonimy|zadzwonię|zadzwoni
+			sprawdzimy|sprawdzę|zapytamy|zapytam|dopytamy|dopytam|przekażemy|przekażę|poinformujemy|poinformuję|powiadomimy|powiadomię
+			dowiemy|dowiem się
+			wrócimy|wrócę * z
+		`),
+	)
+
+	// checking is a promise unless the prospect is asked for something first: when
+	// they send it, they are answered.
+	checking = compile(map[string]string{"SOMEBODY": somebody, "WILL": `will|ll|shall|gonna`}, `
+		SOMEBODY WILL * check|investigate|verify|clarify
+		SOMEBODY WILL * take a look|closer
+		SOMEBODY WILL * look at|this|that
+		SOMEBODY WILL * see what
+	`)
+)
+
+// asking are words that make what follows depend on the prospect's next message.
+var asking = setOf(`if once send share tell give dm drop provide post paste which what
+	wenn sobald falls schick schicken schicke schicks sende senden nenne nennen sag
+	si envoyez envoie dites dis donnez indiquez dès quand
+	si envía envíanos envíame mándame mándanos dime dinos pásame pásanos cuando
+	se envie mande diga quando assim
+	se manda mandaci mandami dimmi dicci inviaci inviami appena
+	als stuur geef zodra wanneer vertel
+	jeśli jeżeli gdy proszę prześlij podaj napisz`)
+
+// byOther are words of promises that another message here does not keep.
+var byOther = setOf(`call email mail phone text contact ring anrufen ruft rufen rufe kontaktieren an zuruck contacto contacter rappeler
+	forward forwarded escalate escalated touch out`)
+
+func promises(d *draft) []Finding {
+	if d.Handoff {
+		return nil
+	}
+	var found []Finding
+	for _, h := range promising.find(d.words) {
+		if !d.inFacts(h) && !(d.depends(h) && !d.elsewhere(h)) {
+			found = append(found, d.promised(h))
+		}
+	}
+	for _, h := range checking.find(d.words) {
+		if !d.depends(h) {
+			found = append(found, d.promised(h))
+		}
+	}
+	return found
+}
+
+func (d *draft) promised(h hit) Finding {
+	return Finding{Span: h.span(d.Text, d.words), Detail: "a promise that nobody will keep"}
+}
+
+// depends reports whether the prospect is asked for something before h, in the
+// same sentence.
+func (d *draft) depends(h hit) bool {
+	for i := h.from - 1; i >= 0 && d.words[i].sentence == d.words[h.from].sentence; i-- {
+		if asking[d.words[i].low] {
+			return true
+		}
+	}
+	return false
+}
+
+func (d *draft) elsewhere(h hit) bool {
+	for _, w := range d.words[h.from:h.to] {
+		if byOther[w.low] {
+			return true
+		}
+	}
+	return false
+}
+
+// inFacts reports whether the facts end a promise in the same words, so that
+// somebody keeps it: "we will email you a link".
+func (d *draft) inFacts(h hit) bool {
+	if h.to-h.from < 2 {
+		return false
+	}
+	end := " " + folded(d.words[h.to-2:h.to]) + " "
+	for _, f := range d.Facts {
+		if strings.Contains(" "+folded(wordsOf(f))+" ", end) {
+			return true
+		}
+	}
+	return false
+}
