@@ -205,7 +205,7 @@ func (c *replayCmd) past(ctx context.Context, cfg Config, bar *bar) (replay.Corp
 	}
 	defer f.Close()
 	past, err := replay.ReadFile(c.source(), f, cfg.Location())
-	if problems, ok := errors.AsType[replay.Problems](err); ok {
+	if problems, ok := errors.AsType[replay.FileErrors](err); ok {
 		return past, newConfigError(problems)
 	}
 	return past, err

@@ -2,6 +2,7 @@ package main
 
 import (
 	"bufio"
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -10,6 +11,7 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"os"
 	"os/exec"
 	"strconv"
 	"strings"
@@ -45,6 +47,7 @@ const (
 //	redis            starts a Redis with a password and sets REDIS_URL
 //	get URL          prints what a GET answers, once something listens there
 //	freePort NAME    sets NAME to an address nobody listens on
+//	longLine FILE    writes a file of one line of 9 MiB
 //
 // What the program prints in any script is searched for the secrets.
 func TestScripts(t *testing.T) {
@@ -62,6 +65,7 @@ func TestScripts(t *testing.T) {
 		Cmds: map[string]func(ts *testscript.TestScript, neg bool, args []string){
 			"exits": exits, "inbox": startInbox, "said": checkSaid, "aThread": nameThread, "model": startModel,
 			"modelAsked": waitForModel, "redis": startRedisServer, "terminate": terminate, "get": get, "freePort": nameFreePort,
+			"longLine": writeLongLine,
 		},
 	})
 }
@@ -298,4 +302,8 @@ func nameFreePort(ts *testscript.TestScript, _ bool, args []string) {
 	ts.Check(err)
 	ts.Setenv(args[0], l.Addr().String())
 	ts.Check(l.Close())
+}
+
+func writeLongLine(ts *testscript.TestScript, _ bool, args []string) {
+	ts.Check(os.WriteFile(ts.MkAbs(args[0]), bytes.Repeat([]byte("x"), 9<<20), 0o600))
 }

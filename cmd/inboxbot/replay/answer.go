@@ -3,6 +3,7 @@ package replay
 import (
 	"context"
 	"encoding/json"
+	"fmt"
 	"slices"
 	"strings"
 
@@ -11,10 +12,10 @@ import (
 
 // judge asks the guards of both sides about a cut, and builds the prompts of
 // those that reply.
-func (p *player) judge(c *Cut) {
+func (p *player) judge(ctx context.Context, c *Cut) {
 	answers := make([]*Answer, len(p.sides))
 	for i, side := range p.sides {
-		answers[i] = p.answer(side, c.then)
+		answers[i] = p.answer(ctx, side, c.then)
 	}
 	c.answers, c.Current = answers, answers[0]
 	if len(answers) == 2 {
@@ -24,7 +25,7 @@ func (p *player) judge(c *Cut) {
 }
 
 // answer is what one side says of a conversation before a model is asked.
-func (p *player) answer(side Side, c *bot.Conversation) *Answer {
+func (p *player) answer(ctx context.Context, side Side, c *bot.Conversation) *Answer {
 	a := &Answer{Fired: []string{}}
 	guards := &reached{Guards: side.Guards}
 	gen := side.Generation
@@ -46,7 +47,7 @@ func (p *player) answer(side Side, c *bot.Conversation) *Answer {
 		}
 	}
 	// Without a model nothing of it can fail: a prompt that cannot be built is a verdict.
-	th, _ := bot.RehearseFrom(context.Background(), p.Config, side.Generation, nil, c, v)
+	th, _ := bot.RehearseFrom(ctx, p.Config, side.Generation, nil, c, v)
 	a.verdict.Outcome = th.Verdict.Outcome
 	a.take(th)
 	a.judged = a.outcome()
@@ -65,6 +66,10 @@ func (r *reached) Judge(c *bot.Conversation) bot.Verdict {
 	return r.Guards.Judge(c)
 }
 
+// byModel marks a guard that let a conversation pass to the model, which then did
+// not reply.
+const byModel = " (model)"
+
 // take is what came of a rehearsal.
 func (a *Answer) take(th bot.Thought) {
 	o := th.Verdict.Outcome
@@ -72,10 +77,19 @@ func (a *Answer) take(th bot.Thought) {
 	a.Tag, a.Assign, a.Say = o.Tag, o.Assign, o.Say
 	a.Template, a.PromptTokens = th.Prompt.Template, th.Prompt.Tokens
 	a.Draft, a.Confidence = th.Decision.Reply, th.Decision.Confidence
-	if th.Decision.Action == bot.Reply && o.Action != bot.Reply {
-		a.Check = th.Verdict.Guard
+	switch th.Decision.Action {
+	case bot.Reply:
+		if o.Action != bot.Reply {
+			a.Check = th.Verdict.Guard
+		}
+	case bot.Handoff, bot.Skip:
+		a.Guard += byModel
+	case bot.Wait: // a model cannot say so; nor did it when there is no decision
 	}
 }
+
+// giveUp is how many failures in a row mean that asking on is no use.
+const giveUp = 20
 
 // ask has the model answer a cut for each side that replies. When it cannot be
 // asked for both, what the guards said stands.
@@ -83,6 +97,10 @@ func (p *player) ask(ctx context.Context, c *Cut) {
 	m := &memo{model: p.Model, known: map[string]bot.Completion{}}
 	for i, a := range c.answers {
 		if a.verdict.Outcome.Action != bot.Reply || ctx.Err() != nil {
+			continue
+		}
+		if p.failures.Load() >= giveUp {
+			a.Error = fmt.Sprintf("not asked: the model had failed %d times in a row", giveUp)
 			continue
 		}
 		gen := p.sides[i].Generation
@@ -93,8 +111,10 @@ func (p *player) ask(ctx context.Context, c *Cut) {
 			continue
 		case err != nil:
 			a.Error = line(err.Error(), 300)
+			p.failures.Add(1)
 		default:
 			a.Asked = true
+			p.failures.Store(0)
 			a.take(th)
 		}
 		a.Spent = p.spent(th.Tokens)

@@ -57,15 +57,15 @@ const (
 	maxProblems = 20
 )
 
-// Problems are what is wrong with a file, one each, with their line.
-type Problems []string
+// FileErrors are what is wrong with a file, each with its line.
+type FileErrors []string
 
 // Error returns all problems, one a line.
-func (p Problems) Error() string { return strings.Join(p, "\n") }
+func (p FileErrors) Error() string { return strings.Join(p, "\n") }
 
 // ReadFile reads conversations, one JSON object a line. name stands for the file
 // in messages, zone is where made-up times have their wall clock. Its error is
-// r's, or Problems.
+// r's, or FileErrors.
 func ReadFile(name string, r io.Reader, zone *time.Location) (Corpus, error) {
 	f := &file{name: name, start: afternoon(zone), ids: map[string]int{}}
 	in := bufio.NewReaderSize(r, 64<<10)
@@ -81,7 +81,7 @@ func ReadFile(name string, r io.Reader, zone *time.Location) (Corpus, error) {
 		}
 	}
 	if len(f.past) == 0 && len(f.problems) == 0 {
-		f.problems = Problems{name + ": no conversations in it: write one JSON object a line, with id and messages"}
+		f.problems = FileErrors{name + ": no conversations in it: write one JSON object a line, with id and messages"}
 	}
 	if len(f.problems) > 0 {
 		return Corpus{}, f.problems
@@ -101,7 +101,7 @@ type file struct {
 	ids      map[string]int
 	madeUp   bool
 	past     []*bot.Conversation
-	problems Problems
+	problems FileErrors
 }
 
 func (f *file) problem(format string, args ...any) {

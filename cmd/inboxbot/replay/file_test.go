@@ -68,7 +68,7 @@ func TestFileProblems(t *testing.T) {
 	} {
 		t.Run(row.name, func(t *testing.T) {
 			_, err := replay.ReadFile("f.jsonl", strings.NewReader(row.text), time.UTC)
-			if _, ok := errors.AsType[replay.Problems](err); !ok {
+			if _, ok := errors.AsType[replay.FileErrors](err); !ok {
 				t.Fatalf("got %v, want problems", err)
 			}
 			if !strings.Contains(err.Error(), row.want) {

@@ -32,7 +32,7 @@ var pageHead = func() template.HTML {
 		return "'sha256-" + base64.StdEncoding.EncodeToString(h[:]) + "'"
 	}
 	policy := "default-src 'none'; base-uri 'none'; form-action 'none'; style-src " + sum(pageStyle) + "; script-src " + sum(pageScript)
-	return template.HTML(`<meta http-equiv="Content-Security-Policy" content="` + policy + `">` + //nolint:gosec // constants of this package
+	return template.HTML(`<meta http-equiv="Content-Security-Policy" content="` + policy + `">` +
 		"\n<style>" + pageStyle + "</style>\n<script>" + pageScript + "</script>")
 }()
 
@@ -194,13 +194,22 @@ func (c *Cut) view(n int) *cutView {
 	for i, a := range c.answers {
 		also := slices.DeleteFunc(slices.Clone(a.Fired), func(g string) bool { return g == a.decider() })
 		v.Answers = append(v.Answers, answerView{a, roles[i], strings.Join(also, ", ")})
-		guards = append(guards, a.Guard, a.Own, a.Check)
+		guards = append(guards, a.Guard, a.decider(), a.Own, a.Check)
 		guards = append(guards, a.Fired...)
 	}
 	v.Guards = "," + strings.Join(guards, ",") + ","
+	if c.Change == "" && len(c.answers) == 2 && c.Current.looksLike(c.Candidate) {
+		v.Answers = v.Answers[:1]
+		v.Answers[0].Role = "both"
+	}
 	if c.Change == Outcome {
 		a, b := c.compared()
 		v.Way = a.name + "-" + b.name
 	}
 	return v
+}
+
+// looksLike reports whether a page shows the same of two answers without a change.
+func (a *Answer) looksLike(b *Answer) bool {
+	return a.Reason == b.Reason && a.Own == b.Own && a.Error == b.Error && slices.Equal(a.Fired, b.Fired) && slices.Equal(a.Failed, b.Failed)
 }

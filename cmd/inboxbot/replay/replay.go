@@ -69,7 +69,7 @@ func Run(ctx context.Context, past Corpus, current Side, candidate *Side, o Opti
 	}
 	r := newReport(past, p.sides, o)
 	cuts := p.cut(past, r)
-	p.each(ctx, "judging", runtime.GOMAXPROCS(0), cuts, func(_ context.Context, c *Cut) { p.judge(c) })
+	p.each(ctx, "judging", runtime.GOMAXPROCS(0), cuts, p.judge)
 	r.JudgedMS = float64(time.Since(began).Microseconds()) / 1000
 	if o.Model != nil {
 		p.each(ctx, "asking", max(1, o.Config.Concurrency), cuts, p.ask)
@@ -82,7 +82,8 @@ func Run(ctx context.Context, past Corpus, current Side, candidate *Side, o Opti
 // player is one run.
 type player struct {
 	Options
-	sides []Side
+	sides    []Side
+	failures atomic.Int64 // of the model, in a row
 }
 
 // each does something with every cut, so many at a time, until ctx ends.

@@ -300,6 +300,22 @@ func TestInterruption(t *testing.T) {
 	}
 }
 
+// A model that is not there is not asked hundreds of times.
+func TestAModelThatIsAway(t *testing.T) {
+	past := sample(t)
+	for len(past.Past) < 100 {
+		past.Past = append(past.Past, past.Past[0])
+	}
+	model := bottest.NewModel(func(bot.Prompt) (string, error) { return "", bot.ErrModelUnavailable })
+	r := replay.Run(t.Context(), past, side(t, "today.yaml", today), nil, replay.Options{Model: model, Config: bot.Config{Concurrency: 1}})
+	if n := len(model.Prompts()); n != 20 {
+		t.Errorf("asked %d times, want 20", n)
+	}
+	if r.Interrupted || r.ModelErrors != r.Current.Outcomes["reply"] {
+		t.Errorf("%d cuts without an answer, %d replies", r.ModelErrors, r.Current.Outcomes["reply"])
+	}
+}
+
 // The JSON is a contract: these names are used by scripts.
 func TestJSONNames(t *testing.T) {
 	data, err := json.Marshal(run(t, replay.Options{}))
@@ -315,7 +331,7 @@ func TestJSONNames(t *testing.T) {
 		"candidate.guards.1.shadowedBy.0", "current.botsOwnGuards.0.name", "conversations.0.turns.0.by", "conversations.0.cuts.2.change", "conversations.0.cuts.0.current.fired",
 	} {
 		var at any = doc
-		for _, key := range strings.Split(path, ".") {
+		for key := range strings.SplitSeq(path, ".") {
 			if list, ok := at.([]any); ok {
 				i := int(key[0] - '0')
 				if i >= len(list) {

@@ -141,7 +141,7 @@ const (
 // Answer is what one generation does with a cut.
 type Answer struct {
 	Outcome  string   `json:"outcome"`
-	Guard    string   `json:"guard"` // that decided; "default" when none fired; a check that objected
+	Guard    string   `json:"guard"` // that decided; "default" when none fired; a check that objected; with " (model)" behind it when the model did not reply
 	Reason   string   `json:"reason"`
 	Template string   `json:"template,omitempty"` // of a reply
 	Tag      string   `json:"tag,omitempty"`      // of a handoff

@@ -59,7 +59,7 @@ type text struct {
 
 func (t *text) line(format string, args ...any) {
 	if t.err == nil {
-		_, t.err = fmt.Fprintf(t.w, format+"\n", args...)
+		_, t.err = fmt.Fprintln(t.w, strings.TrimRight(fmt.Sprintf(format, args...), " "))
 	}
 }
 
@@ -67,7 +67,7 @@ func (t *text) head() {
 	r := t.r
 	t.line("%d conversations from %s: %d cuts in %.0f ms", len(r.Conversations), line(r.Source, 120), r.Cuts, r.JudgedMS)
 	for _, note := range r.Notes {
-		t.line("note: %s", note)
+		t.line("note: %s", line(note, 400))
 	}
 	if r.Interrupted {
 		t.line("note: it was stopped before its end: what is missing is not counted, replies that were not asked for stand as the guards left them")
@@ -185,7 +185,7 @@ func (t *text) changes() {
 }
 
 func (t *text) guards(side *Total) {
-	t.line("\n%-32s%8s%9s  %s", "guards of "+line(ruleFile(side.Name), 21), "fired", "decided", "")
+	t.line("\n%-32s%8s%9s", "guards of "+line(ruleFile(side.Name), 21), "fired", "decided")
 	for _, g := range side.Guards {
 		t.line("%-32s%8d%9d  %s", clipName(g.Name), g.Fired, g.Decided, g.remark())
 	}
