@@ -49,6 +49,7 @@ type cli struct {
 	Pause       pauseCmd       `cmd:"" help:"Stop every process of the bot from sending. What is begun finishes."`
 	Resume      resumeCmd      `cmd:"" help:"Take pause back."`
 	Sim         simCmd         `cmd:"" help:"Serve the simulated Inbox API alone."`
+	Dashboards  dashboardsCmd  `cmd:"" help:"Write a Grafana dashboard and Prometheus alert rules."`
 	Version     versionCmd     `cmd:"" help:"Print version, commit and Go version."`
 	Healthcheck healthcheckCmd `cmd:"" hidden:"" help:"Ask a running bot on this machine whether it is alive."`
 }

@@ -127,6 +127,7 @@ func wire(ctx context.Context, cfg Config, gen loaded, p *process, o wiring) (*p
 	var err error
 	w.live = newGenerations(cfg, gen, w.log)
 	w.reg.MustRegister(w.live)
+	registerProcess(w.reg)
 	counted, budget := newAPIMetrics(w.reg), newLimiter()
 	api := inboxapi.Options{
 		BaseURL: cfg.InboxBaseURL, Token: cfg.InboxToken.Reveal(), UserAgent: "inboxbot/" + version, Dial: o.dial, Observe: counted.observe,
