@@ -16,6 +16,7 @@
 //	outcome.go       reply, handoff, skip or wait
 //	look.go          whether the thread is still as it was judged
 //	draft.go         a draft that waits for a person's approval
+//	shadow.go        a draft beside what a person answered
 //	effect.go        the API calls that carry an outcome out, at most once
 //	handover.go      those of a handoff: the tag, the note, a word to the prospect
 //	reconcile.go     what became of a send whose answer was lost
@@ -89,6 +90,10 @@ type Deps struct {
 	Logger     *slog.Logger
 	Metrics    *Metrics // nil: counted nowhere
 
+	// Refused says why what people last wrote is not the generation in force; the
+	// bot is not ready then. nil: that cannot be.
+	Refused func() error
+
 	// The rest is for several processes on one store; nil means alone.
 	Leader Leader
 	Switch Switch
@@ -112,6 +117,7 @@ type Deps struct {
 type Config struct {
 	Live           bool          // carry outcomes out; false only logs them
 	Approve        bool          // every reply waits for a person's approval first
+	Shadow         bool          // not Live: keep drafts, and compare them with what people answer
 	DraftTTL       time.Duration // how long a draft waits for approval before a person gets the thread, default 24h
 	Every          time.Duration // shortest time between sweeps, default 5s
 	EveryMax       time.Duration // longest, when nothing happens, default 60s
@@ -186,6 +192,7 @@ type Bot struct {
 	slots chan struct{}
 
 	account account
+	recent  recent
 
 	background sync.WaitGroup // typing signals and the like
 }

@@ -76,9 +76,12 @@ type Thought struct {
 // and the model is asked unless m is nil. An error means that the model could not
 // be asked; what came before it is returned too.
 func Rehearse(ctx context.Context, cfg Config, gen Generation, m Model, c *Conversation) (Thought, error) {
-	cfg = cfg.withDefaults()
-	t := thinker{cfg: cfg, gen: &gen, model: m}
-	v := Judge(cfg, gen, c)
+	return RehearseFrom(ctx, cfg, gen, m, c, Judge(cfg, gen, c))
+}
+
+// RehearseFrom is Rehearse with a verdict that somebody else reached.
+func RehearseFrom(ctx context.Context, cfg Config, gen Generation, m Model, c *Conversation, v Verdict) (Thought, error) {
+	t := thinker{cfg: cfg.withDefaults(), gen: &gen, model: m}
 	if m != nil || v.Outcome.Action != Reply {
 		return t.think(ctx, c, v)
 	}
@@ -223,7 +226,7 @@ const guardDraft = "draft-"
 func (t thinker) findings(ctx context.Context, c *Conversation, p Prompt, in draftcheck.Input) []draftcheck.Finding {
 	in.Max, in.Now = t.cfg.MaxReplyChars, c.Now
 	if !in.Handoff { // the message of a handoff is the team's own words
-		in.Instructions, in.Canary = p.System, canary(t.gen)
+		in.Instructions, in.Facts, in.Canary = p.System, p.Facts, canary(t.gen)
 	}
 	profile := &c.Thread.Prospect
 	in.Given = []string{p.System, c.Account.Username, c.Account.Name, c.Team.Name, profile.Username, profile.DisplayName}

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"inboxbot/inboxapi"
@@ -315,4 +316,32 @@ func (c *Conversation) newest() (Turn, bool) {
 		return Turn{}, false
 	}
 	return c.Turns[len(c.Turns)-1], true
+}
+
+// recentMost is how many conversations Recent returns at most.
+const recentMost = 50
+
+// recent keeps the newest conversation of each of the last threads.
+type recent struct {
+	mu  sync.Mutex
+	all []*Conversation // newest last
+}
+
+func (r *recent) add(c *Conversation) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.all = slices.DeleteFunc(r.all, func(old *Conversation) bool { return old.Thread.ID == c.Thread.ID })
+	r.all = append(r.all, c)
+	if extra := len(r.all) - recentMost; extra > 0 {
+		r.all = slices.Delete(r.all, 0, extra)
+	}
+}
+
+// Recent returns the conversations this process has read last, the newest last,
+// at most 50 and one per thread. They are what new rules and prompts are tried on.
+// They must not be changed.
+func (b *Bot) Recent() []*Conversation {
+	b.recent.mu.Lock()
+	defer b.recent.mu.Unlock()
+	return slices.Clone(b.recent.all)
 }

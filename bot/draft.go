@@ -24,7 +24,8 @@ const (
 	DraftWithdrawn DraftState = "withdrawn" // overtaken: the prospect or a person wrote meanwhile
 	DraftExpired   DraftState = "expired"   // nobody decided in time; a person gets the thread
 	DraftSent      DraftState = "sent"
-	DraftShadow    DraftState = "shadow" // nobody is asked: it is kept to be compared with what a person answers
+	DraftShadow    DraftState = "shadow"   // nobody is asked: it is kept to be compared with what a person answers
+	DraftCompared  DraftState = "compared" // that was done, or no answer came
 )
 
 // Next are the states that a draft may move to from s.
@@ -35,8 +36,8 @@ func (s DraftState) Next() []DraftState {
 	case DraftApproved:
 		return []DraftState{DraftSent, DraftWithdrawn}
 	case DraftShadow:
-		return []DraftState{DraftWithdrawn}
-	case DraftRejected, DraftHandoff, DraftWithdrawn, DraftExpired, DraftSent:
+		return []DraftState{DraftCompared}
+	case DraftRejected, DraftHandoff, DraftWithdrawn, DraftExpired, DraftSent, DraftCompared:
 	}
 	return nil
 }
@@ -155,7 +156,7 @@ func (h *handling) decided(ctx context.Context) (result, bool) {
 		return h.handOff(ctx, Outcome{Action: Handoff, Cause: CauseDraft, Reason: "given to a person by " + oneLine(d.By)}), true
 	case DraftExpired:
 		return h.handOff(ctx, Outcome{Action: Handoff, Cause: CauseDraft, Reason: fmt.Sprintf("nobody approved the draft within %s", b.cfg.DraftTTL)}), true
-	case DraftWithdrawn, DraftSent, DraftShadow:
+	case DraftWithdrawn, DraftSent, DraftShadow, DraftCompared:
 	}
 	return result{}, false
 }
@@ -207,19 +208,25 @@ func (h *handling) undecided(ctx context.Context, d Draft) (result, bool) {
 // keepDraft puts a draft before people.
 func (h *handling) keepDraft(ctx context.Context, o Outcome) result {
 	b := h.bot
-	last, _ := h.conv.about()
-	d := Draft{
-		ID: newDraftID(), Thread: h.c.thread, MessageID: last.ID, State: DraftWaiting, Text: o.Text,
-		Prospect: h.conv.Thread.Prospect.Username, ProspectID: h.conv.Thread.Prospect.PlatformID, Account: h.conv.Account.Username,
-		Asked: asked(h.conv), Reason: o.Reason, Guard: h.verdict.Guard, Generation: h.gen.Hash,
-		MadeAt: b.Now(), Until: b.Now().Add(b.cfg.DraftTTL),
-	}
+	d := h.newDraft(o.Text, o.Reason)
 	if err := b.Drafts.KeepDraft(ctx, d); err != nil {
 		return b.failed(ctx, h.c, "redis", fmt.Errorf("draft: %w", err))
 	}
 	h.verdict.Outcome = Outcome{Action: Wait, Reason: awaitsApproval, Text: o.Text}
 	h.report(ctx)
 	return h.awaitDecision(ctx, d.ID, b.cfg.DraftTTL)
+}
+
+// newDraft is a draft that waits for a person.
+func (h *handling) newDraft(text, reason string) Draft {
+	b := h.bot
+	last, _ := h.conv.about()
+	return Draft{
+		ID: newDraftID(), Thread: h.c.thread, MessageID: last.ID, State: DraftWaiting, Text: text,
+		Prospect: h.conv.Thread.Prospect.Username, ProspectID: h.conv.Thread.Prospect.PlatformID, Account: h.conv.Account.Username,
+		Asked: asked(h.conv), Reason: reason, Guard: h.verdict.Guard, Generation: h.gen.Hash,
+		MadeAt: b.Now(), Until: b.Now().Add(b.cfg.DraftTTL),
+	}
 }
 
 // awaitDecision leaves the thread open until somebody decides.

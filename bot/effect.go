@@ -198,10 +198,14 @@ func (h *handling) sent(ctx context.Context, r Record, m *inboxapi.Message) resu
 		id = unknownID + r.MessageID
 	}
 	again := followUp
-	if !b.cfg.Live {
+	text := r.Text
+	switch {
+	case b.shadowing() && h.conv != nil:
+		again = shadowLook
+		h.keepShadow(ctx, r, text)
+	case !b.cfg.Live:
 		again = 0
 	}
-	text := r.Text
 	r.State, r.SentID, r.Own = StateSent, id, map[string]time.Time{id: at}
 	r.SentSum, r.Text, r.Base = Fingerprint(text), "", ""
 	for range 3 {

@@ -108,14 +108,15 @@ const heldPause = 2 * time.Second
 
 // handling is one thread on its way through the stations.
 type handling struct {
-	bot     *Bot
-	c       *candidate
-	gen     *Generation
-	lease   Lease
-	conv    *Conversation
-	verdict Verdict
-	thought Thought
-	started time.Time
+	bot      *Bot
+	c        *candidate
+	gen      *Generation
+	lease    Lease
+	conv     *Conversation
+	verdict  Verdict
+	thought  Thought
+	compared *Comparison // with what a person answered
+	started  time.Time
 }
 
 // judgeRow judges what the list row tells, when it is new enough to be a verdict
@@ -153,6 +154,7 @@ func (h *handling) converse(ctx context.Context) error {
 	h.conv = conv
 	if err == nil {
 		h.bot.noticeLag(h.c, conv)
+		h.bot.recent.add(conv)
 	}
 	return err
 }
@@ -183,6 +185,9 @@ const pausedPause = 2 * time.Second
 // judge it again. Only what the ledger holds open is closed.
 func (h *handling) skip(ctx context.Context, o Outcome) result {
 	r := h.lease.Record
+	if h.verdict.Guard == safetyTurn && r.State == StateSent && h.bot.shadowing() {
+		return h.compare(ctx)
+	}
 	if h.verdict.Guard == safetyTurn && r.State == StateSent {
 		// The second look after a send. Nobody wrote while our reply was on its way,
 		// if what was read is new enough to show the reply.

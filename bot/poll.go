@@ -198,7 +198,9 @@ func (b *Bot) waitingRows(ctx context.Context, page *inboxapi.ThreadPage, readAt
 func (b *Bot) judgeRow(ctx context.Context, gen *Generation, c *candidate, noStore bool) error {
 	last := c.row.LastMessage
 	if c.record.Done(last.ID, last.CreatedAt) {
-		b.work.drop(c.thread)
+		if !b.shadowing() { // there the thread is kept for the answer of a person
+			b.work.drop(c.thread)
+		}
 		return nil
 	}
 	conv, err := b.fromRow(ctx, c.row, c.record)
@@ -213,14 +215,14 @@ func (b *Bot) judgeRow(ctx context.Context, gen *Generation, c *candidate, noSto
 		c.due, c.parked = time.Now().Add(draftLook), true
 	case v.final(conv) && v.Outcome.Action == Skip:
 		b.work.drop(c.thread)
-		if b.report(ctx, gen, conv, Thought{Verdict: v}, 0) && !noStore {
+		if b.report(ctx, gen, conv, Thought{Verdict: v}, 0, nil) && !noStore {
 			b.close(ctx, Lease{Thread: c.thread, Record: c.record})
 		}
 		return nil
 	case v.final(conv):
 		again := b.again(conv, v)
 		c.due, c.parked = time.Now().Add(again), true
-		b.report(ctx, gen, conv, Thought{Verdict: v}, 0)
+		b.report(ctx, gen, conv, Thought{Verdict: v}, 0, nil)
 		if !noStore {
 			b.note(ctx, conv, v, again)
 		}

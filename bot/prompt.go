@@ -19,6 +19,7 @@ type ChatMessage struct {
 type Prompt struct {
 	Template string // the template's name, without .tmpl
 	System   string
+	Facts    []string      // what of System is there to be repeated, such as the files it includes
 	Chat     []ChatMessage // oldest first, the newest is the prospect's
 	Tokens   int           // an estimate of System and Chat together
 	Dropped  int           // turns left out to stay within the token budget

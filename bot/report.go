@@ -28,18 +28,19 @@ type Handled struct {
 	ProspectID string // the prospect's ID on X, which no renaming changes
 	Account    string // the username of the account link
 	Thought    Thought
+	Shadow     *Comparison // set when a shadow draft has been held against a person's answer
 }
 
 // report tells of the handled thread.
 func (h *handling) report(ctx context.Context) {
 	h.thought.Verdict = h.verdict
-	h.bot.report(ctx, h.gen, h.conv, h.thought, time.Since(h.started))
+	h.bot.report(ctx, h.gen, h.conv, h.thought, time.Since(h.started), h.compared)
 }
 
 // report tells of a handled thread: one log line, the metrics, and whoever
 // listens. What was said before about the same message is not said again; it
 // returns whether it had anything to tell.
-func (b *Bot) report(ctx context.Context, gen *Generation, c *Conversation, th Thought, took time.Duration) bool {
+func (b *Bot) report(ctx context.Context, gen *Generation, c *Conversation, th Thought, took time.Duration, compared *Comparison) bool {
 	v := th.Verdict
 	if c == nil || v.Guard == safetyTurn && c.Record.State.Terminal() {
 		return false // it was told when it was done
@@ -56,7 +57,7 @@ func (b *Bot) report(ctx context.Context, gen *Generation, c *Conversation, th T
 		Outcome: v.Outcome.Action, Reason: v.Outcome.Reason, Guard: v.Guard, Reply: v.Outcome.Text,
 		Cause: v.Outcome.Cause, Mode: b.mode(), Generation: gen.Hash, Elapsed: took, Tokens: th.Tokens, USD: b.cfg.Prices.USD(th.Tokens),
 		At: b.Now(), Waited: max(0, c.Now.Sub(last.At)),
-		ProspectID: c.Thread.Prospect.PlatformID, Account: c.Account.Username, Thought: th,
+		ProspectID: c.Thread.Prospect.PlatformID, Account: c.Account.Username, Thought: th, Shadow: compared,
 	}
 	b.Metrics.handledThread(out)
 	b.Logger.InfoContext(ctx, "handled", "thread", out.Thread, "message", out.Message,
@@ -69,8 +70,13 @@ func (b *Bot) report(ctx context.Context, gen *Generation, c *Conversation, th T
 }
 
 func (b *Bot) mode() string {
-	if b.cfg.Live {
+	switch {
+	case b.cfg.Live && b.cfg.Approve:
+		return "draft"
+	case b.cfg.Live:
 		return "live"
+	case b.cfg.Shadow:
+		return "shadow"
 	}
 	return "dry-run"
 }

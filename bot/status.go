@@ -166,11 +166,15 @@ func isTokenRefusal(err error) bool {
 	return errors.Is(err, inboxapi.ErrUnauthorized) || errors.Is(err, inboxapi.ErrForbidden)
 }
 
-// Ready says why the bot is not doing its work, nil when it is. A paused bot and
-// one whose token is refused are not ready; both are alive.
+// Ready says why the bot is not doing its work, nil when it is. A paused bot, one
+// whose token is refused and one whose newest rules are refused are not ready; all
+// are alive.
 func (b *Bot) Ready() error {
 	h := b.Health()
 	var errs []error
+	if b.Refused != nil {
+		errs = append(errs, b.Refused())
+	}
 	switch {
 	case h.TokenRefused != nil:
 		errs = append(errs, fmt.Errorf("Inbox refuses INBOX_API_TOKEN: %w", h.TokenRefused))

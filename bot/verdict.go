@@ -235,6 +235,9 @@ func handedOver(j *judge, c *Conversation) (Outcome, bool) {
 }
 
 func personTookOver(j *judge, c *Conversation) (Outcome, bool) {
+	if j.cfg.Shadow && !j.cfg.Live {
+		return Outcome{}, false // people answer everything; what the bot would have said is the question
+	}
 	if since, back := c.givenBack(); back && !c.ownAfter(since.Add(time.Minute)) {
 		return Outcome{}, false // what the person wrote was before they gave it back
 	}

@@ -18,7 +18,7 @@ func (l *loader) check(funcs template.FuncMap) {
 	c := &checker{loader: l, funcs: signatures(funcs), seen: map[visit]bool{}, used: map[string]bool{}}
 	for _, file := range sortedKeys(l.tmpls) {
 		if t, ok := l.trees[file]; ok && !strings.HasPrefix(file, partial) {
-			c.template(t, reflect.TypeFor[Data]())
+			c.template(t, dataOf(file))
 		}
 	}
 	for _, name := range sortedKeys(l.trees) {
@@ -26,6 +26,14 @@ func (l *loader) check(funcs template.FuncMap) {
 			c.template(l.trees[name], nil)
 		}
 	}
+}
+
+// dataOf returns the type of what the template of a file gets.
+func dataOf(file string) reflect.Type {
+	if strings.HasSuffix(file, sayExt) {
+		return reflect.TypeFor[messageData]()
+	}
+	return reflect.TypeFor[Data]()
 }
 
 // checker walks templates with the types of what they handle. A nil type is one
@@ -86,7 +94,11 @@ func (c *checker) node(n parse.Node, dot reflect.Type) {
 	outer := len(c.vars)
 	switch n := n.(type) {
 	case *parse.ActionNode:
-		c.pipe(n.Pipe, dot)
+		if printed := c.pipe(n.Pipe, dot); printed == reflect.TypeFor[internal]() && len(n.Pipe.Decl) == 0 {
+			c.at(n.Pipe, "%v", errInternal)
+		} else if printed != nil && printed.Kind() == reflect.Struct && printed != reflect.TypeFor[time.Time]() && len(n.Pipe.Decl) == 0 && printed != reflect.TypeFor[noData]() {
+			c.at(n.Pipe, "the %s cannot be printed as a whole, only its fields: %s", describe(printed), strings.Join(slices.Collect(members(printed)), " "))
+		}
 		return // what it declares lives on in the list
 	case *parse.IfNode:
 		c.pipe(n.Pipe, dot)
@@ -198,7 +210,7 @@ func (c *checker) command(cmd *parse.CommandNode, dot, last reflect.Type, piped 
 func (c *checker) function(id *parse.IdentifierNode, cmd *parse.CommandNode, args []reflect.Type) reflect.Type {
 	sig, ok := c.funcs[id.Ident]
 	if !ok {
-		c.at(id, "there is no function %s%s", id.Ident, didYouMean(id.Ident, slices.Values(sortedKeys(c.funcs))))
+		c.at(id, "there is no function %s%s", id.Ident, c.hintFunction(id.Ident))
 		return nil
 	}
 	switch {
@@ -207,6 +219,8 @@ func (c *checker) function(id *parse.IdentifierNode, cmd *parse.CommandNode, arg
 		return sig.out
 	case id.Ident == "include":
 		c.include(cmd)
+	case id.Ident == "date":
+		c.layout(cmd)
 	}
 	for i, in := range sig.in {
 		if in != nil && args[i] != nil && !args[i].AssignableTo(in) {
@@ -214,6 +228,46 @@ func (c *checker) function(id *parse.IdentifierNode, cmd *parse.CommandNode, arg
 		}
 	}
 	return sig.out
+}
+
+// hintFunction says what a name that is no function was probably meant to be.
+func (c *checker) hintFunction(name string) string {
+	field, isField := nearestFold(name, members(dataOf(c.file)))
+	ours, isKeyword := keywords[name]
+	switch {
+	case isField:
+		return fmt.Sprintf(", fields begin with a dot: .%s", field)
+	case isKeyword:
+		return ", write " + ours
+	case c.texts[name+textExt] != "":
+		return fmt.Sprintf(", the names of files stand in quotes: %q", name+textExt)
+	case name == "now":
+		return ", did you mean .Now?"
+	}
+	return didYouMean(name, slices.Values(sortedKeys(c.funcs)))
+}
+
+// nearestFold returns the name that is the same in upper or lower case.
+func nearestFold(name string, known iter.Seq[string]) (string, bool) {
+	for k := range known {
+		if strings.EqualFold(k, name) {
+			return k, true
+		}
+	}
+	return "", false
+}
+
+// layout refuses a constant layout that shows nothing of a time, as those of other
+// languages do: they would be printed as they are.
+func (c *checker) layout(cmd *parse.CommandNode) {
+	if len(cmd.Args) < 2 {
+		return
+	}
+	layout, ok := cmd.Args[1].(*parse.StringNode)
+	other := sampleTime.AddDate(1, 1, 1).Add(61*time.Minute + time.Second)
+	if ok && sampleTime.Format(layout.Text) == other.Format(layout.Text) {
+		c.at(layout, `%q shows nothing of a time, write it as 2 January 2006, 15:04 would be: "02.01.2006", "15:04", "Monday"`, layout.Text)
+	}
 }
 
 func (s signature) arity() string {
@@ -235,7 +289,11 @@ func (c *checker) include(cmd *parse.CommandNode) {
 	}
 	if name, ok := cmd.Args[1].(*parse.StringNode); ok {
 		if _, ok := c.texts[name.Text]; !ok {
-			c.at(name, "there is no file %q to include%s", name.Text, didYouMean(name.Text, slices.Values(sortedKeys(c.texts))))
+			hint := didYouMean(name.Text, slices.Values(sortedKeys(c.texts)))
+			if len(c.texts) == 0 {
+				hint = known(c.texts)
+			}
+			c.at(name, "there is no file %q to include%s", name.Text, hint)
 		}
 	}
 }
@@ -289,7 +347,7 @@ func (c *checker) fields(n parse.Node, t reflect.Type, names []string, prefix st
 		next, ok := member(t, name)
 		if !ok {
 			offset := nameOffset(c.tmpls[c.file], n, prefix, names, i)
-			c.problemAt(c.file, offset, "%s", noField(t, prefix, names[:i], name))
+			c.problemAt(c.file, offset, "%s", c.noField(t, prefix, names[:i], name))
 			return nil
 		}
 		t = next
@@ -310,7 +368,7 @@ func member(t reflect.Type, name string) (reflect.Type, bool) {
 	return nil, false
 }
 
-func noField(t reflect.Type, prefix string, before []string, name string) string {
+func (c *checker) noField(t reflect.Type, prefix string, before []string, name string) string {
 	owner := strings.Join(append([]string{prefix}, before...), ".")
 	switch {
 	case t == reflect.TypeFor[noData]():
@@ -318,7 +376,24 @@ func noField(t reflect.Type, prefix string, before []string, name string) string
 	case t.Kind() != reflect.Struct || t.NumField() == 0:
 		return fmt.Sprintf("%s is %s and has no field %s", cmp.Or(owner, "this"), describe(t), name)
 	}
-	return fmt.Sprintf("there is no %s.%s%s", owner, name, didYouMean(name, members(t)))
+	return fmt.Sprintf("there is no %s.%s%s", owner, name, c.hintField(t, owner, name))
+}
+
+// hintField says where a field is that t does not have: in with and range, and in
+// a part that was given less, the dot is not what it is elsewhere.
+func (c *checker) hintField(t reflect.Type, owner, name string) string {
+	whole, isWhole := c.vars[0].typ, false
+	if whole != nil && whole != t {
+		_, isWhole = member(whole, name)
+	}
+	_, everywhere := member(dataOf(c.file), name)
+	switch {
+	case owner == "" && isWhole:
+		return fmt.Sprintf(", did you mean $.%s?", name)
+	case owner == "" && everywhere && t == whole:
+		return fmt.Sprintf(" in the %s that this template was called with: call it with $", describe(t))
+	}
+	return didYouMean(name, members(t))
 }
 
 func members(t reflect.Type) iter.Seq[string] {
@@ -369,7 +444,7 @@ func describe(t reflect.Type) string {
 	case t == reflect.TypeFor[time.Time]():
 		return "a time"
 	}
-	return strings.ToLower(t.Name())
+	return strings.ToLower(strings.TrimPrefix(t.Name(), "message"))
 }
 
 func (c *checker) at(n parse.Node, format string, args ...any) {

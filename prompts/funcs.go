@@ -132,6 +132,8 @@ func printable(args []any) ([]any, error) {
 			out[i] = v.String()
 		case Quoted:
 			out[i] = v.String()
+		case internal:
+			return nil, errInternal
 		case string, bool, int, float64, byte, rune, []string, time.Time, time.Month, time.Weekday, time.Duration:
 		default:
 			return nil, fmt.Errorf("cannot print %T, only its fields", v)

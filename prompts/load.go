@@ -16,6 +16,8 @@ import (
 	"text/template"
 	"text/template/parse"
 	"unicode/utf8"
+
+	"inboxbot/bot"
 )
 
 const (
@@ -32,15 +34,12 @@ const (
 // FileError is one problem in one file of a set. Load returns all of them joined.
 type FileError struct {
 	File      string // with the directory's name in front
-	Line, Col int    // from 1, in characters; 0: not about a place in the file
+	Line, Col int    // from 1, in characters; 1, 1 also for what is wrong with the whole file
 	Problem   string
 }
 
 // Error returns "file:line:col: problem".
 func (e *FileError) Error() string {
-	if e.Line == 0 {
-		return e.File + ": " + e.Problem
-	}
 	return fmt.Sprintf("%s:%d:%d: %s", e.File, e.Line, e.Col, e.Problem)
 }
 
@@ -69,6 +68,9 @@ func Load(fsys fs.FS, name string, o Options) (*Set, error) {
 		l.parse(file)
 	}
 	s := &Set{options: o, hash: hash}
+	for _, file := range sortedKeys(l.texts) {
+		s.facts = append(s.facts, l.texts[file])
+	}
 	funcs := functions(l.texts, o.Timezone)
 	l.check(funcs)
 	if l.found == nil {
@@ -104,9 +106,9 @@ func (l *loader) problemAt(file string, offset int, format string, args ...any) 
 	})
 }
 
-// problem reports a problem that has no place in the file.
+// problem reports a problem of a whole file.
 func (l *loader) problem(file, format string, args ...any) {
-	l.add(&FileError{File: file, Problem: fmt.Sprintf(format, args...)})
+	l.add(&FileError{File: file, Line: 1, Col: 1, Problem: fmt.Sprintf(format, args...)})
 }
 
 func (l *loader) add(e *FileError) {
@@ -140,8 +142,10 @@ func (l *loader) read(fsys fs.FS) (string, error) {
 	}
 	hash := sha256.New()
 	required := false
+	var others []string         // what system.tmpl may have been called by mistake
 	for _, e := range entries { // sorted by name
 		file, ext := e.Name(), path.Ext(e.Name())
+		others = append(others, file)
 		if strings.HasPrefix(file, ".") || ext != tmplExt && ext != textExt {
 			continue
 		}
@@ -160,7 +164,11 @@ func (l *loader) read(fsys fs.FS) (string, error) {
 		l.take(file, ext, data)
 	}
 	if !required {
-		l.problem("system"+tmplExt, "every set needs this file%s", didYouMean("system"+tmplExt, slices.Values(sortedKeys(l.tmpls))))
+		hint := didYouMean("system"+tmplExt, slices.Values(others))
+		if !strings.Contains(hint, "did you mean") {
+			hint = ", and there is none; only *.tmpl and *.md are read"
+		}
+		l.problem("system"+tmplExt, "every set needs this file%s", hint)
 	}
 	return fmt.Sprintf("%x", hash.Sum(nil)), nil
 }
@@ -239,11 +247,7 @@ func (l *loader) parse(file string) {
 		}
 		line, _ := strconv.Atoi(m[1])
 		offset, problem := locate(file, text, err, line), m[2]
-		if problem == "unexpected EOF" {
-			if open := unclosed(text); open >= 0 {
-				offset, problem = open, "this is never closed: {{end}} is missing"
-			}
-		}
+		offset, problem = explainParse(text, offset, problem)
 		l.problemAt(file, offset, "%s", problem)
 		return
 	}
@@ -284,7 +288,7 @@ func locate(file, text string, err error, line int) int {
 	}
 }
 
-var blocks = regexp.MustCompile(`(?s)\{\{(?:- )?\s*(/\*.*?\*/|if|with|range|define|block|end)\b?`)
+var blocks = regexp.MustCompile(`(?s)\{\{(?:- )?\s*(/\*.*?\*/|(?:if|with|range|define|block|end)\b)`)
 
 // unclosed returns the offset of the innermost block that has no {{end}}, or -1.
 // It does not know strings from code; it is asked only when parsing has failed.
@@ -309,39 +313,63 @@ func unclosed(text string) int {
 func (l *loader) build(s *Set, funcs template.FuncMap) {
 	s.tmpl = template.New("").Option("missingkey=error").Funcs(funcs)
 	for _, name := range sortedKeys(l.trees) {
-		count(l.trees[name].Root)
+		s.sites.count(l.trees[name].Root, site{l.trees[name].ParseName, int(l.trees[name].Root.Pos)})
 		if _, err := s.tmpl.AddParseTree(name, l.trees[name]); err != nil {
 			l.problem(l.trees[name].ParseName, "%v", err) // unreachable: it refuses only what is executing
 		}
 	}
 	for _, file := range sortedKeys(l.tmpls) {
-		if !strings.HasPrefix(file, partial) {
+		switch {
+		case strings.HasPrefix(file, partial):
+		case strings.HasSuffix(file, sayExt):
+			s.messages = append(s.messages, strings.TrimSuffix(file, sayExt))
+		default:
 			s.names = append(s.names, strings.TrimSuffix(file, tmplExt))
 		}
 	}
 	slices.Sort(s.names)
+	slices.Sort(s.messages)
 }
 
-// prove makes every prompt of the set with every sample.
+// prove makes every prompt and message of the set with every sample.
 func (l *loader) prove(s *Set) {
 	for _, name := range s.names {
-		for _, sample := range samples() {
-			system, err := s.system(name, newData(sample.about, "default", s.options.Timezone))
-			if at, ok := errors.AsType[*execError](err); ok {
-				l.problemIn(at, "%s (%s)", at.problem, sample.name)
-				break
-			}
+		l.proveOne(name+tmplExt, func(c *bot.Conversation) error {
+			system, err := s.system(name, newData(c, tried, s.options.Timezone))
 			switch {
 			case err != nil:
-				l.problem(name+tmplExt, "%v (%s)", err, sample.name)
+				return err
 			case system == "":
-				l.problem(name+tmplExt, "it renders to nothing (%s)", sample.name)
+				return errors.New("it renders to nothing")
 			case escapes(system):
-				l.problem(name+tmplExt, "text of the prospect appears outside its fence: print the field as a whole")
-			default:
-				continue
+				return errors.New("text of the prospect appears outside its fence: print the field as a whole")
 			}
-			break // one sample's word is enough
+			return nil
+		})
+	}
+	for _, name := range s.messages {
+		l.proveOne(name+sayExt, func(c *bot.Conversation) error {
+			_, err := s.message(name, c, tried)
+			return err
+		})
+	}
+}
+
+// proveOne reports the first sample that a file fails with: one's word is enough.
+func (l *loader) proveOne(file string, with func(*bot.Conversation) error) {
+	for _, sample := range samples() {
+		err := with(sample.about)
+		if at, ok := errors.AsType[*execError](err); ok {
+			l.problemIn(at, "%s (%s)", at.problem, sample.name)
+			return
+		}
+		if at, ok := errors.AsType[*stuck](err); ok {
+			l.problemAt(at.file, at.offset, "%v (%s)", err, sample.name)
+			return
+		}
+		if err != nil {
+			l.problem(file, "%v (%s)", err, sample.name)
+			return
 		}
 	}
 }

@@ -20,14 +20,35 @@ type meter struct {
 	text  strings.Builder
 	bytes int // left
 	work  int // left
+	last  int // the number of the place that is being executed
 }
 
-// ticks is what count has templates write: only its address and length mean
-// something, and no other text of a template shares the address.
-var ticks = make([]byte, 64<<10)
+// ticks is what count has templates write: only where it is cut and the length
+// mean something, and no other text of a template shares its memory.
+var ticks = make([]byte, maxPlaces+64<<10)
+
+// maxPlaces is how many places of a set can be told apart; the others pass for
+// the last.
+const maxPlaces = 64 << 10
+
+// site is where in a file an action stands.
+type site struct {
+	file   string
+	offset int
+}
+
+// stuck is an error about what a template was doing.
+type stuck struct {
+	site
+	error
+}
+
+func (e *stuck) Unwrap() error { return e.error }
 
 func (m *meter) Write(p []byte) (int, error) {
-	if len(p) > 0 && &p[0] == &ticks[0] {
+	// How much of ticks is behind p tells where it was cut.
+	if at := len(ticks) - cap(p); len(p) > 0 && at >= 0 && at <= maxPlaces && &p[0] == &ticks[at] {
+		m.last = at
 		if m.work -= len(p); m.work < 0 {
 			return 0, errTooMuch
 		}
@@ -39,17 +60,23 @@ func (m *meter) Write(p []byte) (int, error) {
 	return m.text.Write(p)
 }
 
-// count puts a tick before every action of list, as long as the action is.
-func count(list *parse.ListNode) {
+// sites numbers the actions of a set, so that the meter can tell which was the
+// last.
+type sites []site
+
+// count puts a tick before every action of list, as long as the action is. owner
+// is where list belongs.
+func (s *sites) count(list *parse.ListNode, owner site) {
 	if list == nil {
 		return
 	}
-	nodes := []parse.Node{tick(1)}
+	nodes := []parse.Node{s.tick(1, owner)}
 	for _, n := range list.Nodes {
 		if pipe, bodies := parts(n); pipe != nil {
-			nodes = append(nodes, tick(len(pipe.String())))
+			at := site{owner.file, int(n.Position())}
+			nodes = append(nodes, s.tick(len(pipe.String()), at))
 			for _, b := range bodies {
-				count(b)
+				s.count(b, at)
 			}
 		}
 		nodes = append(nodes, n)
@@ -57,8 +84,12 @@ func count(list *parse.ListNode) {
 	list.Nodes = nodes
 }
 
-func tick(work int) parse.Node {
-	return &parse.TextNode{NodeType: parse.NodeText, Text: ticks[:min(max(work, 1), len(ticks))]}
+func (s *sites) tick(work int, at site) parse.Node {
+	if len(*s) < maxPlaces {
+		*s = append(*s, at)
+	}
+	n := len(*s) - 1
+	return &parse.TextNode{NodeType: parse.NodeText, Text: ticks[n : n+min(max(work, 1), 64<<10)]}
 }
 
 // parts returns what a node evaluates and what it may execute then.

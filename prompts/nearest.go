@@ -41,7 +41,8 @@ func known[V any](names map[string]V) string {
 // plainName is what two names are compared by: case, a leading underscore and an
 // extension are what people forget.
 func plainName(name string) string {
-	if ext := path.Ext(name); ext == tmplExt || ext == textExt {
+	switch ext := path.Ext(name); ext {
+	case tmplExt, textExt, ".tpl", ".txt", ".gotmpl", ".template", ".markdown", ".j2":
 		name = strings.TrimSuffix(name, ext)
 	}
 	return strings.TrimPrefix(strings.ToLower(name), partial)

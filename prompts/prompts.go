@@ -3,7 +3,8 @@
 //
 // A [Set] is loaded from one directory. NAME.tmpl, in the language of
 // [text/template], makes the system text of the prompt NAME; system.tmpl is
-// required. Files that begin with an underscore hold parts for {{template}};
+// required. NAME.say.tmpl is no prompt but a message to the prospect, sent as it
+// is when a person takes over. Files that begin with an underscore hold parts for {{template}};
 // NAME.md holds text for {{include "NAME.md"}}, which goes in as it is. What
 // templates see is [Data]; beside the language's own and, or, not, the
 // comparisons, len, index, slice, print, println and printf they have
@@ -26,7 +27,9 @@
 // chat messages and never in the system text, and characters that only a model
 // would see are taken out of both.
 //
-// Start reading at [Set.Prompt]; transcript.go decides what the model gets of a
+// In messages the prospect's texts print plain instead, without links and mentions.
+//
+// Start reading at [Set.Prompt] and [Set.Message]; transcript.go decides what the model gets of a
 // long conversation, load.go and check.go what a broken template is told.
 package prompts
 
@@ -85,10 +88,13 @@ func Default() fs.FS { return shipped }
 // Set is a directory of templates that has been proven. It does not change and
 // serves any number of goroutines.
 type Set struct {
-	options Options
-	tmpl    *template.Template
-	names   []string // of templates that make prompts, without .tmpl, sorted
-	hash    string
+	options  Options
+	tmpl     *template.Template
+	names    []string // of templates that make prompts, without .tmpl, sorted
+	messages []string // of templates that make messages, without .say.tmpl, sorted
+	facts    []string // the texts of the *.md files
+	sites    sites
+	hash     string
 }
 
 var _ bot.Prompter = (*Set)(nil)
@@ -120,7 +126,7 @@ func (s *Set) Prompt(c *bot.Conversation, template, guard string) (bot.Prompt, e
 	if !s.Has(name) {
 		return bot.Prompt{}, fmt.Errorf("%w %q%s", ErrUnknownTemplate, name, didYouMean(name, slices.Values(s.names)))
 	}
-	p := bot.Prompt{Template: name}
+	p := bot.Prompt{Template: name, Facts: s.facts}
 	var err error
 	if p.System, err = s.system(name, newData(c, guard, s.options.Timezone)); err != nil {
 		return bot.Prompt{}, fmt.Errorf("prompt %s: %w", name, err)
@@ -139,11 +145,10 @@ func (s *Set) Prompt(c *bot.Conversation, template, guard string) (bot.Prompt, e
 func (s *Set) system(name string, d Data) (string, error) {
 	// A token is estimated at no more than four bytes. White space around the
 	// text is not sent, so there may be more.
-	out := meter{bytes: 4*s.options.MaxTokens + 8<<10, work: maxWork}
-	if err := s.tmpl.ExecuteTemplate(&out, name+tmplExt, d); err != nil {
-		return "", explainExec(err)
+	text, err := s.render(name+tmplExt, d, 4*s.options.MaxTokens+8<<10)
+	if err != nil {
+		return "", err
 	}
-	text := strings.TrimSpace(out.text.String())
 	// One that leaves less than an eighth for what was said would make a bot
 	// that does not listen.
 	most := s.options.MaxTokens * 7 / 8
@@ -151,6 +156,19 @@ func (s *Set) system(name string, d Data) (string, error) {
 		return "", fmt.Errorf("%w: %d tokens of at most %d", ErrOverBudget, n, most)
 	}
 	return text, nil
+}
+
+// render executes a template file with data, to at most so many bytes, and returns
+// what it wrote without the space around it.
+func (s *Set) render(file string, data any, most int) (string, error) {
+	out := meter{bytes: most, work: maxWork}
+	if err := s.tmpl.ExecuteTemplate(&out, file, data); err != nil {
+		if err = explainExec(err); errors.Is(err, errTooMuch) || errors.Is(err, ErrOverBudget) {
+			return "", &stuck{s.sites[out.last], err}
+		}
+		return "", err
+	}
+	return strings.TrimSpace(out.text.String()), nil
 }
 
 func promptName(name string) string {

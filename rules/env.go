@@ -1,6 +1,8 @@
 package rules
 
 import (
+	"crypto/sha256"
+	"encoding/binary"
 	"math"
 	"strings"
 	"time"
@@ -14,9 +16,9 @@ import (
 // types when a rule file is loaded.
 //
 // Names that a row of the thread list answers cost no request: now, thread,
-// prospect, account, tagged, open, repliesToday, and text and at of last. The
-// others need the thread's messages, which are fetched when the first guard that
-// uses one is reached.
+// prospect, account, weekday, repliesToday, every function, and text and at of
+// last. The others need the thread's messages, which are fetched when the first
+// guard that uses one is reached. Names lists them all.
 //
 // Of the language: division is that of floating point, so x / 0 is infinite and no
 // error; % 0 and an index past the end are errors, and hand the conversation over;
@@ -24,6 +26,8 @@ import (
 type Env struct {
 	// When the conversation was read, on the API's clock, in the bot's time zone.
 	Now time.Time `expr:"now"`
+	// The day of the week in the bot's time zone: "monday" to "sunday".
+	Weekday string `expr:"weekday"`
 	// The direct message thread.
 	Thread Thread `expr:"thread"`
 	// The other party, and what the team keeps about it.
@@ -40,7 +44,7 @@ type Env struct {
 	Inbound int `expr:"inbound"`
 	// How many messages our side wrote, people and bots, among those that were read.
 	Outbound int `expr:"outbound"`
-	// How many of those were this bot's.
+	// How many messages this bot wrote, among those that were read.
 	Replies int `expr:"replies"`
 	// How many messages this bot sent into the thread in the last 24 hours.
 	RepliesToday int `expr:"repliesToday"`
@@ -50,8 +54,20 @@ type Env struct {
 	HumanAgo time.Duration `expr:"humanAgo"`
 	// Whether the prospect has any of the named tags, in upper or lower case.
 	Tagged func(names ...string) bool `expr:"tagged"`
+	// Whether the bot has ever noted any of the named tags on the prospect, in upper
+	// or lower case, even if it was removed since.
+	Seen func(names ...string) bool `expr:"seen"`
 	// Whether the named hours of the rule file are open now.
 	Open func(hours string) bool `expr:"open"`
+	// Whether the named hours of the rule file are not open now.
+	Closed func(hours string) bool `expr:"closed"`
+	// Why the named hours are not open now, and when they open next, for instance
+	// "after 18:00, opens Monday 2026-11-30 09:00"; "" when they are open.
+	ClosedBecause func(hours string) string `expr:"closedBecause"`
+	// Whether the prospect is among so many of a hundred, always the same ones: a
+	// larger percentage only adds to them. A name makes another choice of them, so
+	// that two experiments do not meet the same prospects: rollout(10, "new-tone").
+	Rollout func(percent float64, experiment ...string) bool `expr:"rollout"`
 }
 
 // CheckEnv holds the names a check may use: those of a guard, and the draft.
@@ -144,25 +160,32 @@ type Draft struct {
 	Reason string `expr:"reason"`
 }
 
+func draftOf(d bot.Decision) Draft { return Draft{d.Reply, d.Confidence, string(d.Action), d.Reason} }
+
 // env returns what the expressions of s see of c.
 func (s *Set) env(c *bot.Conversation) Env {
 	now := c.Now.In(s.zone)
 	unanswered := c.Unanswered()
 	e := Env{
-		Now:          now,
-		Thread:       s.thread(c),
-		Prospect:     prospect(c),
-		Account:      Account{c.Account.Username, c.Account.Name, c.Account.Status == inboxapi.AccountActive},
-		Waiting:      c.Waiting(),
-		Unanswered:   len(unanswered),
-		Inbound:      c.Count(func(t bot.Turn) bool { return t.Side == bot.SideProspect }),
-		Outbound:     c.Count(func(t bot.Turn) bool { return t.Side == bot.SideOurs }),
-		Replies:      c.Count(func(t bot.Turn) bool { return t.Writer == bot.WriterBot }),
-		RepliesToday: c.RepliesToday(),
-		Texts:        make([]string, len(unanswered)),
-		HumanAgo:     c.HumanAgo(),
-		Tagged:       func(names ...string) bool { return tagged(c.Tags, names) },
-		Open:         func(name string) bool { return s.hours[name].open(now) },
+		Now:           now,
+		Weekday:       weekdayNames[now.Weekday()],
+		Thread:        s.thread(c),
+		Prospect:      prospect(c),
+		Account:       Account{c.Account.Username, c.Account.Name, c.Account.Status == inboxapi.AccountActive},
+		Waiting:       c.Waiting(),
+		Unanswered:    len(unanswered),
+		Inbound:       c.Count(func(t bot.Turn) bool { return t.Side == bot.SideProspect }),
+		Outbound:      c.Count(func(t bot.Turn) bool { return t.Side == bot.SideOurs }),
+		Replies:       c.Count(func(t bot.Turn) bool { return t.Writer == bot.WriterBot }),
+		RepliesToday:  c.RepliesToday(),
+		Texts:         make([]string, len(unanswered)),
+		HumanAgo:      c.HumanAgo(),
+		Tagged:        func(names ...string) bool { return tagged(c.Tags, names) },
+		Seen:          func(names ...string) bool { return tagged(c.Tags, names) || tagged(c.Record.Seen, names) },
+		Open:          func(name string) bool { return s.hours[name].open(now) },
+		Closed:        func(name string) bool { return !s.hours[name].open(now) },
+		Rollout:       func(percent float64, experiment ...string) bool { return rollout(c, percent, experiment) },
+		ClosedBecause: func(name string) string { return s.hours[name].closedBecause(now) },
 	}
 	for i, t := range unanswered {
 		e.Texts[i] = t.Text
@@ -235,6 +258,21 @@ func tagged(tags, names []string) bool {
 	return false
 }
 
+var weekdayNames = [...]string{"sunday", "monday", "tuesday", "wednesday", "thursday", "friday", "saturday"} // by time.Weekday
+
+// rollout reports whether the prospect of c is among the percentage. It depends on
+// who they are on X alone, so every process and generation agrees, in whatever
+// thread. Somebody without an ID is among all of them only.
+func rollout(c *bot.Conversation, percent float64, experiment []string) bool {
+	id := c.Thread.Prospect.PlatformID
+	if id == "" {
+		return percent >= 100
+	}
+	sum := sha256.Sum256([]byte(strings.Join(experiment, "\x00") + "\x00" + id))
+	const whole = 1 << 53 // what a float64 tells apart
+	return float64(binary.BigEndian.Uint64(sum[:])>>11)/whole*100 < percent
+}
+
 // The most that one expression may have to read. A direct message has at most
 // 10,000 characters (X's limit), each at most 4 bytes in UTF-8, so these are met
 // by what is hardly a message: then the guard fails, and a person looks at it.
@@ -245,32 +283,36 @@ const (
 
 // overlong returns which parts of e are larger than an expression may have to read.
 func overlong(e *CheckEnv) reads {
-	p := &e.Prospect
-	profile := append([]string{
-		p.Username, p.Name, p.Bio, p.Location, p.Website, p.Status,
-		e.Thread.ID, e.Thread.Assignee, e.Account.Username, e.Account.Name,
-	}, p.Tags...)
 	var over reads
-	for part, tooLong := range map[reads]bool{
-		readsLast:    len(e.Last.Text) > maxText || oversize(e.Last.Media),
-		readsTexts:   oversize(e.Texts),
-		readsNotes:   len(p.Notes) > maxText,
-		readsProfile: oversize(profile),
-		readsDraft:   len(e.Draft.Text)+len(e.Draft.Reason)+len(e.Draft.Action) > maxText,
-	} {
-		if tooLong {
-			over |= part
-		}
+	if len(e.Last.Text) > maxText || oversize(e.Last.Media) {
+		over |= readsLast
+	}
+	if oversize(e.Texts) {
+		over |= readsTexts
+	}
+	p := &e.Prospect
+	if len(p.Notes) > maxText {
+		over |= readsNotes
+	}
+	profile := len(p.Username) + len(p.Name) + len(p.Bio) + len(p.Location) + len(p.Website) + len(p.Status) +
+		len(e.Thread.ID) + len(e.Thread.Assignee) + len(e.Account.Username) + len(e.Account.Name)
+	if len(p.Tags) > maxItems || profile+total(p.Tags) > maxText {
+		over |= readsProfile
+	}
+	if len(e.Draft.Text)+len(e.Draft.Reason)+len(e.Draft.Action) > maxText {
+		over |= readsDraft
 	}
 	return over
 }
 
-func oversize(list []string) bool {
-	total := 0
+func oversize(list []string) bool { return len(list) > maxItems || total(list) > maxText }
+
+func total(list []string) int {
+	n := 0
 	for _, s := range list {
-		total += len(s)
+		n += len(s)
 	}
-	return total > maxText || len(list) > maxItems
+	return n
 }
 
 // String names the first part in r.

@@ -4,8 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"reflect"
-	"regexp"
-	"slices"
 	"strings"
 	"time"
 
@@ -21,6 +19,7 @@ import (
 type expression struct {
 	program *vm.Program
 	reads   reads
+	parts   func() []part // the named ones; see partsOf
 }
 
 // finding is something wrong with an expression, offset characters into it.
@@ -55,131 +54,26 @@ func compile(src string, env any, hours []string) (*expression, []finding) {
 	}
 	tree, err := parser.ParseWithConfig(src, cfg)
 	if err != nil {
-		return nil, []finding{explain(err, env)}
+		return nil, []finding{explain(err, src, env)}
 	}
 	if f := refusePatterns(tree.Node); f != nil {
 		return nil, f // before the checker compiles them
 	}
 	_, typeErr := checker.Check(tree, cfg)
 	in := inspect(tree.Node, hours)
-	switch {
-	case typeErr == nil:
+	if typeErr == nil {
 		in.findings = append(in.findings, in.doubts...)
-	case !in.refused:
-		in.findings = append(in.findings, explain(typeErr, env))
+	} else if !in.refused {
+		in.once(explain(typeErr, src, env))
 	}
 	if len(in.findings) > 0 {
 		return nil, in.findings
 	}
 	program, err := expr.Compile(src, options...)
 	if err != nil {
-		return nil, []finding{explain(err, env)}
+		return nil, []finding{explain(err, src, env)}
 	}
-	return &expression{program, in.reads}, nil
-}
-
-var (
-	unknownName  = regexp.MustCompile(`^unknown name (\S+)$`)
-	unknownField = regexp.MustCompile(`^type (\S+) has no (field|method) (\S+)$`)
-	wrongResult  = regexp.MustCompile(`^expected bool, but got (.+)$`)
-	wrongToken   = regexp.MustCompile(`^unexpected token (\w+)(?:\("(.*)"\))?$`)
-	ourType      = regexp.MustCompile(`\brules\.([A-Z]\w*)`)
-)
-
-// explain puts an error of the expression language into a rule author's words.
-func explain(err error, env any) finding {
-	f := finding{message: err.Error()}
-	if e := (*file.Error)(nil); errors.As(err, &e) {
-		f.offset, f.message = e.From, e.Message
-	}
-	f.message = ourType.ReplaceAllStringFunc(f.message, func(t string) string { return strings.ToLower(t[len("rules."):]) })
-	switch m := f.message; {
-	case unknownName.MatchString(m):
-		name := unknownName.FindStringSubmatch(m)[1]
-		f.message, f.hint = fmt.Sprintf("unknown name %q", name), hintName(name, env)
-	case unknownField.MatchString(m):
-		p := unknownField.FindStringSubmatch(m)
-		f.message, f.hint = fmt.Sprintf("%s has no %s %q", friendly(p[1]), p[2], p[3]), didYouMean(p[3], members(p[1], env))
-	case wrongResult.MatchString(m):
-		t := wrongResult.FindStringSubmatch(m)[1]
-		f.message, f.hint = "the expression must be true or false, but it is "+friendly(t), hintResult(t)
-	case wrongToken.MatchString(m):
-		p := wrongToken.FindStringSubmatch(m)
-		f.message, f.hint = hintToken(p[1], p[2])
-	case strings.HasPrefix(m, "literal not terminated"):
-		f.message = "a quote is not closed"
-	case m == "invalid char escape":
-		f.hint = "write \\\\ for a backslash, or put the text in backquotes"
-	case strings.Contains(m, "mismatched types") && strings.Contains(m, "time.Duration"):
-		f.hint = `lengths of time are written duration("2m30s")`
-	case strings.Contains(m, "exceeds maximum allowed nodes"):
-		f.message, f.hint = fmt.Sprintf("the expression has more than %d parts", maxNodes), "split it over several guards"
-	}
-	f.message = strings.Join(strings.Fields(f.message), " ")
-	return f
-}
-
-func hintName(name string, env any) string {
-	if name == "draft" {
-		return "only checks know the draft"
-	}
-	if hint := didYouMean(name, append(names(env), slices.Sorted(builtins())...)); hint != "" {
-		return hint
-	}
-	return "known names: " + strings.Join(names(env), ", ")
-}
-
-func hintResult(t string) string {
-	switch {
-	case t == "string":
-		return `compare it, for instance with == "text" or contains "text"`
-	case strings.HasPrefix(t, "[]"):
-		return "ask for its length, for instance len(...) > 0"
-	case strings.HasPrefix(t, "func("):
-		return `call it, for instance tagged("VIP")`
-	}
-	return "compare it with something"
-}
-
-func hintToken(kind, value string) (message, hint string) {
-	switch {
-	case kind == "EOF":
-		return "the expression ends too early", ""
-	case value == "=":
-		return `unexpected "="`, "== compares"
-	case value == "&" || value == "|":
-		return fmt.Sprintf("unexpected %q", value), "write and, or"
-	case kind == "Identifier":
-		return fmt.Sprintf("unexpected %q", clip(value)), "operators between texts are contains, startsWith, endsWith, matches, in, =="
-	}
-	return fmt.Sprintf("unexpected %q", clip(value)), ""
-}
-
-// friendly names a type as rule authors know it.
-func friendly(t string) string {
-	switch t {
-	case "string":
-		return "a text"
-	case "int", "float64":
-		return "a number"
-	case "time.Time":
-		return "a time"
-	case "time.Duration":
-		return "a length of time"
-	case "[]string":
-		return "a list of texts"
-	case "nil":
-		return "nil"
-	case "unknown", "any", "interface {}":
-		return "sometimes something else"
-	}
-	if strings.HasPrefix(t, "[]") {
-		return "a list"
-	}
-	if strings.HasPrefix(t, "func(") {
-		return "a function"
-	}
-	return t
+	return &expression{program, in.reads, partsOf(tree.Node, env, hours)}, nil
 }
 
 // names returns the names env gives to expressions, in the order of the type.
@@ -204,7 +98,7 @@ func members(typeName string, env any) []string {
 		return timeMethods
 	}
 	for _, t := range structs(reflect.TypeOf(env)) {
-		if strings.EqualFold(t.Name(), typeName) {
+		if "rules."+t.Name() == typeName {
 			return fieldNames(t)
 		}
 	}

@@ -3,6 +3,7 @@ package rules
 import (
 	"errors"
 	"path/filepath"
+	"reflect"
 	"strings"
 	"testing"
 
@@ -41,6 +42,42 @@ func FuzzLoad(f *testing.F) {
 				t.Errorf("%+v, then %+v", v, again)
 			}
 			checkVerdict(t, c, s.Review(c, bot.Decision{Action: bot.Reply, Reply: "Yes", Confidence: 0.5}))
+			s.Say(c, v.Outcome)
+		}
+		if f := s.Test(nil); len(f) > 0 {
+			t.Errorf("a test holds when the file is read and then does not: %v", f)
+		}
+	})
+}
+
+// FuzzLoadCases reads any file of cases. It is refused with places that are in the
+// file, or every case reads back as it was when it is written again.
+func FuzzLoadCases(f *testing.F) {
+	f.Add([]byte("name: it\ngiven: {message: Hi, now: 2026-11-23T22:15:00.5, draft: {text: a}, thread: {createdAt: 2026-11-23T22:15:00+01:00}}\nexpect: {outcome: draft, say: none}"))
+	f.Add([]byte("- name: it\n  given:\n    messages: [{text: a, ago: 3h}, {from: bot, at: 2026-11-25T11:59, text: |-\n      b}]\n  expect: {guard: x}"))
+	f.Add([]byte("name: it\ngiven: {messages: [{text: a}, {from: bot}], record: {state: sent, message: 1, sent: 2, seenAt: 2026-11-25 11:59}, seen: [VIP], repliesToday: 3, account: {status: unlinked}}\nexpect: {guard: x}"))
+	f.Add(NewCase("it", conv(says("a\nb", "\x00"), hasTags("VIP")), bot.Verdict{Guard: "default"}).YAML())
+	s := load(f, Options{}, "default: reply")
+	f.Fuzz(func(t *testing.T, src []byte) {
+		if len(src) > 20_000 {
+			return
+		}
+		cases, err := LoadCases("case.yaml", src)
+		if err != nil {
+			checkProblems(t, src, err)
+			return
+		}
+		for _, c := range cases {
+			checkVerdict(t, c.Conversation(s.zone), s.Judge(c.Conversation(s.zone)))
+			for _, yaml := range [][]byte{c.YAML(), c.ShortYAML()} {
+				again, err := LoadCases("case.yaml", yaml)
+				if err != nil || len(again) != 1 {
+					t.Fatalf("%v\n%s", err, yaml)
+				}
+				if a := again[0]; a.Name != c.Name || a.Expect != c.Expect || !reflect.DeepEqual(a.Conversation(s.zone), c.Conversation(s.zone)) {
+					t.Errorf("got %+v\nwas %+v\n%s", a.Given, c.Given, yaml)
+				}
+			}
 		}
 	})
 }
@@ -72,6 +109,11 @@ func FuzzExpression(f *testing.F) {
 		s.guards = []guard{{name: "it", when: when, at: func(int) string { return "here" }, outcome: bot.Outcome{Action: bot.Reply, Reason: "it"}}}
 		for _, c := range []*bot.Conversation{conv(), conv(says("a", "b"), hasTags("VIP")), crowd()} {
 			checkVerdict(t, c, s.Judge(c))
+			for _, p := range s.Parts(c, nil, "it") {
+				if p.Expr == "" || p.Value == "" || strings.ContainsAny(p.Value, "\n\x1b") {
+					t.Errorf("%+v", p)
+				}
+			}
 		}
 	})
 }
@@ -87,7 +129,11 @@ func checkProblems(t *testing.T, src []byte, err error) {
 		if p.Message == "" || p.Line < 1 || p.Column < 1 || p.Line > len(lines) {
 			t.Errorf("problem without a place: %+v", p)
 		}
-		if strings.ContainsAny(p.Error(), "\n\r\x00\x1b") {
+		line := p.Error()
+		if p.Detail != "" { // of a test: lines of its own
+			line = strings.ReplaceAll(line, "\n    ", "")
+		}
+		if strings.ContainsAny(line, "\n\r\x00\x1b") {
 			t.Errorf("not one clean line: %q", p.Error())
 		}
 	}
@@ -122,7 +168,7 @@ func must[T any](v T, err error) func(testing.TB) T {
 	}
 }
 
-// designExample uses every key a rule file may have.
+// designExample is the example of the documentation.
 const designExample = `version: 1
 hours:                        # days or ranges of days; 00:00-24:00 is the whole day, [] is closed
   business:

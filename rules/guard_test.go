@@ -171,11 +171,11 @@ func TestVerdict(t *testing.T) {
 		want  bot.Outcome
 		asked int
 	}{
-		{"the first that fires", conv(hasTags("VIP"), says("price")), "vip", bot.Outcome{Action: bot.Handoff, Reason: "VIPs get a person", Tag: "vip-waiting", Assign: "robin@example.com"}, 1},
+		{"the first that fires", conv(hasTags("VIP"), says("price")), "vip", bot.Outcome{Action: bot.Handoff, Cause: bot.CauseRule, Reason: "VIPs get a person", Tag: "vip-waiting", Assign: "robin@example.com"}, 1},
 		{"reply with a template", conv(says("price?")), "price", bot.Outcome{Action: bot.Reply, Reason: `guard "price" fired`, Prompt: "pricing"}, 2},
 		{"skip", conv(says("spam")), "spam", bot.Outcome{Action: bot.Skip, Reason: `guard "spam" fired`}, 3},
 		{"wait", conv(says("later")), "late", bot.Outcome{Action: bot.Wait, Reason: `guard "late" fired`}, 4},
-		{"handoff with the bot's tag", conv(says("human")), "tagless", bot.Outcome{Action: bot.Handoff, Reason: `guard "tagless" fired`}, 5},
+		{"handoff with the bot's tag", conv(says("human")), "tagless", bot.Outcome{Action: bot.Handoff, Cause: bot.CauseRule, Reason: `guard "tagless" fired`}, 5},
 		{"none", conv(says("hi")), "default", bot.Outcome{Action: bot.Reply, Reason: "no guard fired"}, 5},
 		{"a reply to a list row", conv(says("price?"), row), "price", bot.Outcome{Action: bot.Reply, Reason: `guard "price" fired`, Prompt: "pricing"}, 2},
 	} {
@@ -194,7 +194,7 @@ func TestVerdict(t *testing.T) {
 			want  bot.Outcome
 		}{
 			{bot.Decision{Action: bot.Reply, Reply: "Yes.", Confidence: 0.6}, "default", bot.Outcome{Action: bot.Reply, Reason: "no check fired", Text: "Yes."}},
-			{bot.Decision{Action: bot.Reply, Reply: "Yes.", Confidence: 0.59}, "unsure", bot.Outcome{Action: bot.Handoff, Reason: `guard "unsure" fired`, Tag: "unsure"}},
+			{bot.Decision{Action: bot.Reply, Reply: "Yes.", Confidence: 0.59}, "unsure", bot.Outcome{Action: bot.Handoff, Cause: bot.CauseCheck, Reason: `guard "unsure" fired`, Tag: "unsure"}},
 			{bot.Decision{Action: bot.Skip, Reason: "spam", Confidence: 1}, "nothing", bot.Outcome{Action: bot.Skip, Reason: `guard "nothing" fired`}},
 		} {
 			if v := s.Review(conv(says("hi")), tt.d); v.Guard != tt.guard || v.Outcome != tt.want {
@@ -325,7 +325,7 @@ func TestDesignExample(t *testing.T) {
 		guard string
 		want  bot.Outcome
 	}{
-		{"a VIP", hasTags("VIP"), "vip", bot.Outcome{Action: bot.Handoff, Reason: "VIPs get a person", Tag: "vip-waiting", Assign: "robin@example.com"}},
+		{"a VIP", hasTags("VIP"), "vip", bot.Outcome{Action: bot.Handoff, Cause: bot.CauseRule, Reason: "VIPs get a person", Tag: "vip-waiting", Assign: "robin@example.com"}},
 		{"at night", func(c *bot.Conversation) { c.Now = noon.Add(12 * time.Hour) }, "closed", bot.Outcome{Action: bot.Wait, Reason: `guard "closed" fired`}},
 		{"a price", says("PRICE?"), "pricing", bot.Outcome{Action: bot.Reply, Reason: `guard "pricing" fired`, Prompt: "pricing"}},
 		{"anything else", says("Hi"), "default", bot.Outcome{Action: bot.Reply, Reason: "no guard fired"}},

@@ -29,21 +29,114 @@ const day = 24 * 60 // minutes
 
 // open reports whether t, by its own location's wall clock, is within the hours.
 func (h *hours) open(t time.Time) bool {
-	y, m, d := t.Date()
-	today := time.Date(y, m, d, 0, 0, 0, 0, time.UTC) // a date: without a zone every day has 24 hours
-	minute := t.Hour()*60 + t.Minute()
+	today, minute := dateOf(t), t.Hour()*60+t.Minute()
 	return h.within(today, minute) || h.within(today.AddDate(0, 0, -1), minute+day)
 }
 
+// dateOf returns the date of t by its own wall clock, as midnight UTC: without a
+// zone every day has 24 hours.
+func dateOf(t time.Time) time.Time {
+	y, m, d := t.Date()
+	return time.Date(y, m, d, 0, 0, 0, 0, time.UTC)
+}
+
 func (h *hours) within(date time.Time, minute int) bool {
-	for _, r := range h.closed {
-		if !date.Before(r.from) && !date.After(r.to) {
-			return false
-		}
-	}
-	return slices.ContainsFunc(h.days[date.Weekday()], func(w window) bool {
+	return !h.closedOn(date) && slices.ContainsFunc(h.days[date.Weekday()], func(w window) bool {
 		return w.from <= minute && minute < w.to
 	})
+}
+
+func (h *hours) closedOn(date time.Time) bool {
+	return slices.ContainsFunc(h.closed, func(r dateRange) bool { return !date.Before(r.from) && !date.After(r.to) })
+}
+
+// ClosedBecause says why the named hours of the rule file are not open at the
+// time, and when they open next, by the wall clock of Options.Timezone. It is ""
+// when they are open, and when the file has no such hours.
+func (s *Set) ClosedBecause(name string, at time.Time) string {
+	h, ok := s.hours[name]
+	if !ok {
+		return ""
+	}
+	return h.closedBecause(at.In(s.zone))
+}
+
+// closedBecause says why the hours are not open at t and when they open next; ""
+// when they are open.
+func (h *hours) closedBecause(t time.Time) string {
+	if h.open(t) {
+		return ""
+	}
+	reason := h.reason(t)
+	next, ok := h.next(t)
+	switch {
+	case !ok:
+		return reason + ", does not open within a year"
+	case sameDate(t, next):
+		return reason + next.Format(", opens 15:04")
+	}
+	return reason + next.Format(", opens Monday 2006-01-02 15:04")
+}
+
+// reason says what of the hours closes t, which is not within them.
+func (h *hours) reason(t time.Time) string {
+	date, minute := dateOf(t), t.Hour()*60+t.Minute()
+	windows := slices.SortedFunc(slices.Values(h.days[date.Weekday()]), func(a, b window) int { return a.from - b.from })
+	after := slices.IndexFunc(windows, func(w window) bool { return w.from > minute })
+	switch {
+	case h.closedOn(date):
+		return "closed on " + date.Format(time.DateOnly)
+	case len(windows) == 0:
+		return "closed on " + date.Weekday().String() + "s"
+	case after < 0:
+		return "after " + clock(windows[len(windows)-1].to)
+	case after == 0:
+		return "before " + clock(windows[0].from)
+	}
+	return "between " + clock(windows[after-1].to) + " and " + clock(windows[after].from)
+}
+
+// next returns when the hours open next after t, which is not within them. Going
+// from minute to minute gets the days right on which clocks change.
+func (h *hours) next(t time.Time) (time.Time, bool) {
+	end := t.AddDate(1, 0, 0)
+	for t = t.Truncate(time.Minute); !h.open(t); {
+		switch date := dateOf(t); {
+		case t.After(end):
+			return time.Time{}, false
+		case h.starts(date), h.starts(date.AddDate(0, 0, -1)):
+			t = t.Add(time.Minute)
+		default:
+			t = midnight(t)
+		}
+	}
+	return t, true
+}
+
+// starts reports whether any window belongs to the date.
+func (h *hours) starts(date time.Time) bool {
+	return len(h.days[date.Weekday()]) > 0 && !h.closedOn(date)
+}
+
+// midnight returns the first instant of the day after t's, which is not 00:00
+// where clocks change then.
+func midnight(t time.Time) time.Time {
+	y, m, d := t.Date()
+	next := time.Date(y, m, d+1, 0, 0, 0, 0, t.Location())
+	for sameDate(t, next) {
+		next = next.Add(time.Minute)
+	}
+	return next
+}
+
+func sameDate(a, b time.Time) bool { return dateOf(a).Equal(dateOf(b)) }
+
+// clock writes minutes since midnight as a time of day.
+func clock(minute int) string {
+	if minute > day {
+		minute -= day
+	}
+	return fmt.Sprintf("%02d:%02d", minute/60, minute%60)
 }
 
 var weekdays = []string{"mon", "tue", "wed", "thu", "fri", "sat", "sun"}

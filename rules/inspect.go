@@ -11,6 +11,8 @@ import (
 
 	"github.com/expr-lang/expr"
 	"github.com/expr-lang/expr/ast"
+
+	"inboxbot/bot"
 )
 
 // An expression cannot be interrupted while it runs, and the library bounds
@@ -155,6 +157,13 @@ func inspect(root ast.Node, hours []string) *inspector {
 	return in
 }
 
+// once adds a finding, unless there is one about the same place already.
+func (in *inspector) once(f finding) {
+	if !slices.ContainsFunc(in.findings, func(other finding) bool { return other.offset == f.offset }) {
+		in.findings = append(in.findings, f)
+	}
+}
+
 func (in *inspector) refuse(n ast.Node, hint, format string, args ...any) {
 	in.findings = append(in.findings, finding{n.Location().From, fmt.Sprintf(format, args...), hint})
 }
@@ -258,25 +267,122 @@ func (in *inspector) call(n *ast.CallNode) {
 
 func (in *inspector) ownFunction(n *ast.CallNode, name string) {
 	switch name {
-	case "tagged":
+	case "tagged", "seen":
 		in.reads |= readsProfile
 		in.add(len(n.Arguments), full) // each is compared with every tag
-		if len(n.Arguments) == 0 {
-			in.refuse(n, `name at least one tag, for instance tagged("VIP")`, "tagged() is never true")
-		}
-	case "open":
-		in.open(n)
+		in.tagNames(n, name)
+	case "open", "closed", "closedBecause":
+		in.hoursOf(n, name)
+	case "rollout":
+		in.rollout(n)
 	}
 }
 
-func (in *inspector) open(n *ast.CallNode) {
+// tagNames refuses tags that nobody can have.
+func (in *inspector) tagNames(n *ast.CallNode, function string) {
+	if len(n.Arguments) == 0 {
+		in.refuse(n, "name at least one tag, "+usage(function), "%s() is never true", function)
+	}
+	for _, a := range n.Arguments {
+		if text, ok := a.(*ast.StringNode); ok && strings.TrimSpace(text.Value) == "" {
+			in.refuse(a, usage(function), "no tag has an empty name")
+		}
+		if in.noName(a) {
+			in.refuse(a, usage(function), "%s needs its tags in quotes", function)
+		}
+	}
+}
+
+// noName reports whether n looks like a name but is none that any expression has.
+func (in *inspector) noName(n ast.Node) bool {
+	id, ok := n.(*ast.IdentifierNode)
+	if !ok {
+		return false
+	}
+	_, isLocal := in.locals[id.Value]
+	return !isLocal && !slices.Contains(names(CheckEnv{}), id.Value)
+}
+
+// words are the names whose value is one of a few.
+var words = map[string][]string{
+	"weekday":      weekdayNames[:],
+	"draft.action": {string(bot.Reply), string(bot.Handoff), string(bot.Skip)},
+}
+
+// word refuses a comparison of a name with a text that it never is.
+func (in *inspector) word(name ast.Node, with ...ast.Node) {
+	key := ""
+	switch n := name.(type) {
+	case *ast.IdentifierNode:
+		key = n.Value
+	case *ast.MemberNode:
+		key = n.String()
+	}
+	known, ok := words[key]
+	if !ok {
+		return
+	}
+	for _, w := range with {
+		text, ok := w.(*ast.StringNode)
+		if !ok || slices.Contains(known, text.Value) {
+			continue
+		}
+		hint := didYouMean(text.Value, known)
+		if i := slices.IndexFunc(known, func(k string) bool { return strings.HasPrefix(k, strings.ToLower(text.Value)) }); hint == "" && i >= 0 && text.Value != "" {
+			hint = fmt.Sprintf("did you mean %q?", known[i])
+		}
+		if hint == "" {
+			hint = "it is one of " + strings.Join(known, ", ")
+		}
+		in.refuse(w, hint, "%s is never %q", key, clip(text.Value))
+	}
+}
+
+// rollout wants constants: who is chosen must not depend on the conversation.
+func (in *inspector) rollout(n *ast.CallNode) {
+	const hint = `for instance rollout(10) or rollout(10, "new-tone")`
+	if len(n.Arguments) > 2 {
+		in.refuse(n.Arguments[2], hint, "rollout takes a percentage and the name of one experiment")
+	}
+	for i, a := range n.Arguments[:min(len(n.Arguments), 2)] {
+		percent, isNumber := number(a)
+		name, isText := a.(*ast.StringNode)
+		switch {
+		case i == 0 && !isNumber:
+			in.doubt(a, hint, "rollout needs its percentage as a number")
+		case i == 0 && (percent < 0 || percent > 100):
+			in.refuse(a, hint, "a percentage is from 0 to 100")
+		case i == 1 && in.noName(a):
+			in.refuse(a, hint, "rollout needs the name of its experiment in quotes")
+		case i == 1 && !isText:
+			in.doubt(a, hint, "rollout needs the name of its experiment in quotes")
+		case i == 1 && strings.TrimSpace(name.Value) == "":
+			in.refuse(a, hint, "the experiment has no name")
+		}
+	}
+}
+
+func number(n ast.Node) (value float64, ok bool) {
+	switch n := n.(type) {
+	case *ast.IntegerNode:
+		return float64(n.Value), true
+	case *ast.FloatNode:
+		return n.Value, true
+	case *ast.UnaryNode:
+		value, ok = number(n.Node)
+		return -value, ok && n.Operator == "-"
+	}
+	return 0, false
+}
+
+func (in *inspector) hoursOf(n *ast.CallNode, function string) {
 	if len(n.Arguments) != 1 {
 		return // the checker says so
 	}
 	name, ok := n.Arguments[0].(*ast.StringNode)
 	switch {
 	case !ok:
-		in.refuse(n.Arguments[0], `for instance open("business")`, "open needs the name of its hours in quotes")
+		in.refuse(n.Arguments[0], fmt.Sprintf("for instance %s(%q)", function, "business"), "%s needs the name of its hours in quotes", function)
 	case slices.Contains(in.hours, name.Value):
 	case len(in.hours) == 0:
 		in.refuse(name, "add them under hours:", "unknown hours %q: the file has none", clip(name.Value))
@@ -301,10 +407,20 @@ func (in *inspector) binary(n *ast.BinaryNode) {
 		if pattern, ok := n.Right.(*ast.StringNode); ok {
 			in.charge(patternSize(pattern.Value), n.Left)
 		}
+	case "==", "!=":
+		in.word(n.Left, n.Right)
+		in.word(n.Right, n.Left)
+		in.charge(1, n.Left, n.Right)
 	case "in":
 		if r, ok := n.Right.(*ast.BinaryNode); ok && r.Operator == ".." && isInt(r.Left) && isInt(r.Right) {
 			in.walk(n.Left) // compiled to two comparisons
 			return
+		}
+		if n.Right.Type().Kind() == reflect.Struct {
+			in.doubt(n.Right, `for instance "VIP" in prospect.tags`, "in looks into a list")
+		}
+		if list, ok := n.Right.(*ast.ArrayNode); ok {
+			in.word(n.Left, list.Nodes...)
 		}
 		in.charge(1, n.Left, n.Right)
 	default:
@@ -321,7 +437,7 @@ func (in *inspector) builtin(n *ast.BuiltinNode) {
 	most, ok := functions[n.Name]
 	switch {
 	case !ok:
-		in.deny(n, "", "%s is not available in guards", n.Name)
+		in.deny(n, "`inboxbot env` lists the functions that are", "%s is not available in guards", n.Name)
 		return
 	case len(n.Arguments) > most:
 		in.refuse(n, "", "%s takes at most %d here", n.Name, most)
@@ -337,7 +453,7 @@ func (in *inspector) builtin(n *ast.BuiltinNode) {
 func (in *inspector) constant(n *ast.BuiltinNode) {
 	for _, a := range n.Arguments {
 		if _, ok := a.(*ast.StringNode); !ok {
-			in.refuse(n, "", "%s takes only texts in quotes", n.Name)
+			in.refuse(a, usage(n.Name), "%s takes only texts in quotes", n.Name)
 			return
 		}
 	}

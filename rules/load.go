@@ -13,10 +13,13 @@ import (
 	"github.com/goccy/go-yaml/ast"
 
 	"inboxbot/bot"
+	"inboxbot/bot/draftcheck"
 )
 
 // Options is what a rule file is read against.
 type Options struct {
+	// PromptNames are the templates there are, for a hint at what `prompt:` meant.
+	PromptNames []string
 	// Timezone is where now and open have their wall clock; nil is UTC.
 	Timezone *time.Location
 	// HandoffTag is the tag of conversations whose guard names none.
@@ -24,6 +27,9 @@ type Options struct {
 	// Prompts reports whether there is a template of this name. When it is nil,
 	// `prompt:` is not checked.
 	Prompts func(name string) bool
+	// Messages is the same for the templates of messages to the prospect, which
+	// `say:` names.
+	Messages func(name string) bool
 }
 
 // The most a rule file may be.
@@ -38,9 +44,10 @@ const (
 	maxProblems = 50 // that are reported
 )
 
-// Load reads a rule file. name stands for it in messages. The error is a
-// Problems that holds every problem found, of very many the first 50, and then
-// there is no Set. What YAML itself cannot read is one problem.
+// Load reads a rule file and runs its tests. name stands for it in messages. The
+// error is a Problems that holds every problem found, of very many the first 50,
+// and then there is no Set. What YAML itself cannot read is one problem; tests run
+// when nothing else is wrong.
 func Load(name string, src []byte, o Options) (*Set, error) {
 	if o.Timezone == nil {
 		o.Timezone = time.UTC
@@ -48,16 +55,22 @@ func Load(name string, src []byte, o Options) (*Set, error) {
 	l := &loader{
 		options: o,
 		source:  newSource(name, normalized(src)),
+		most:    maxFile,
+		what:    "a rule file",
+		start:   "start with version: 1",
 		names:   map[string]position{},
-		set:     &Set{fallback: bot.Skip, hours: map[string]*hours{}, zone: o.Timezone, hash: hash(src)},
+		set:     &Set{fallback: bot.Outcome{Action: bot.Skip, Reason: noGuard}, hours: map[string]*hours{}, zone: o.Timezone, hash: hash(src)},
 	}
 	if root := l.parse(src); root != nil {
 		l.file(root)
 	}
+	l.set.tags = l.handoffTags()
+	if len(l.problems) == 0 { // else there is no Set to test
+		l.problems = l.failures()
+	}
 	if len(l.problems) > 0 {
 		return nil, l.problems.sorted()
 	}
-	l.set.tags = l.handoffTags()
 	return l.set, nil
 }
 
@@ -65,17 +78,23 @@ func Load(name string, src []byte, o Options) (*Set, error) {
 type loader struct {
 	*source
 	options  Options
+	most     int    // bytes of the file
+	what     string // is in the file
+	start    string // how such a file starts
 	problems Problems
 	names    map[string]position // of guards and checks
 	set      *Set
 }
 
+// full reports whether more problems would not be told of.
+func (l *loader) full() bool { return len(l.problems) >= maxProblems }
+
 // report adds a problem. What the message quotes of the file cannot break its line.
 func (l *loader) report(p position, hint, format string, args ...any) {
-	if len(l.problems) < maxProblems {
+	if !l.full() {
 		message := fmt.Sprintf(format, args...)
 		p.line = min(p.line, len(l.lines))
-		l.problems = append(l.problems, Problem{l.name, p.line, p.column, printable(message), printable(hint)})
+		l.problems = append(l.problems, Problem{File: l.name, Line: p.line, Column: p.column, Message: printable(message), Hint: printable(hint)})
 	}
 }
 
@@ -90,7 +109,7 @@ func printable(s string) string {
 
 // file reads the whole rule file.
 func (l *loader) file(root ast.Node) {
-	f, ok := l.fields(root, "a rule file", "version", "hours", "guards", "default", "checks")
+	f, ok := l.fields(root, "a rule file", "version", "hours", "guards", "default", "checks", "handoffs", "draft-checks", "tests")
 	if !ok {
 		return
 	}
@@ -99,9 +118,15 @@ func (l *loader) file(root ast.Node) {
 	l.set.guards = l.guards(f["guards"], guardKind)
 	l.set.checks = l.guards(f["checks"], checkKind)
 	if e, ok := f["default"]; ok {
-		l.set.fallback = l.action(e, guardActions)
+		l.set.fallback = l.outcome(e, guardKind)
+		l.set.fallback.Reason = noGuard
 	}
+	l.set.handoffs = l.messages(f["handoffs"])
+	l.set.drafts = l.draftChecks(f["draft-checks"])
+	l.set.cases = l.tests(f["tests"])
 }
+
+const noGuard = "no guard fired"
 
 func (l *loader) version(e entry, root ast.Node) {
 	switch {
@@ -117,15 +142,19 @@ type kind struct {
 	key     string // of the file
 	one     string
 	env     any
-	actions []bot.Action
+	actions []string
+	cause   bot.Cause // of their handoffs
 }
 
 var (
-	guardActions = []bot.Action{bot.Reply, bot.Handoff, bot.Skip, bot.Wait}
-	guardKind    = kind{"guards", "a guard", Env{}, guardActions}
+	guardActions = []string{string(bot.Reply), draft, string(bot.Handoff), string(bot.Skip), string(bot.Wait)}
+	guardKind    = kind{"guards", "a guard", Env{}, guardActions, bot.CauseRule}
 	// A check does not wait: the model would be asked again at every sweep.
-	checkKind = kind{"checks", "a check", CheckEnv{}, []bot.Action{bot.Handoff, bot.Skip}}
+	checkKind = kind{"checks", "a check", CheckEnv{}, []string{string(bot.Handoff), string(bot.Skip)}, bot.CauseCheck}
 )
+
+// draft is the outcome of a reply that a person has to approve.
+const draft = "draft"
 
 func (l *loader) guards(e entry, k kind) []guard {
 	var out []guard
@@ -144,7 +173,7 @@ func (l *loader) guards(e entry, k kind) []guard {
 // guard reads one guard or check. What is wrong is reported; ok tells whether g
 // can be used.
 func (l *loader) guard(n ast.Node, k kind) (g guard, ok bool) {
-	f, ok := l.fields(n, k.one, "name", "when", "then", "reason", "tag", "assign", "prompt")
+	f, ok := l.fields(n, k.one, "name", "when", "then", "reason", "tag", "assign", "prompt", "cause", "say")
 	if !ok {
 		return guard{}, false
 	}
@@ -154,14 +183,17 @@ func (l *loader) guard(n ast.Node, k kind) (g guard, ok bool) {
 		}
 	}
 	g.name = l.guardName(f["name"])
-	g.outcome = bot.Outcome{
-		Action: l.action(f["then"], k.actions),
-		Reason: l.words(f["reason"], maxReason),
-		Tag:    l.words(f["tag"], maxTag),
-		Assign: l.words(f["assign"], maxTag),
-		Prompt: l.prompt(f["prompt"]),
+	g.failed = k.cause
+	g.outcome = l.outcome(f["then"], k)
+	g.outcome.Reason = l.words(f["reason"], maxReason)
+	g.outcome.Tag = l.words(f["tag"], maxTag)
+	g.outcome.Assign = l.words(f["assign"], maxTag)
+	g.outcome.Prompt = l.prompt(f["prompt"])
+	g.outcome.Say = l.say(f["say"])
+	if e, ok := f["cause"]; ok {
+		g.outcome.Cause = l.cause(e)
 	}
-	l.onlyWith(bot.Handoff, g.outcome.Action, f["tag"], f["assign"])
+	l.onlyWith(bot.Handoff, g.outcome.Action, f["tag"], f["assign"], f["cause"], f["say"])
 	l.onlyWith(bot.Reply, g.outcome.Action, f["prompt"])
 	if g.outcome.Reason == "" {
 		g.outcome.Reason = fmt.Sprintf("guard %q fired", g.name)
@@ -178,10 +210,18 @@ const (
 )
 
 // reserved are the names of what decides besides the guards of a file: its
-// default, and the bot's own guards. Logs and metrics could not tell them apart.
+// default, and the bot itself. Logs and metrics could not tell them apart.
 var reserved = []string{
 	nobody, "not-our-turn", "unknown-author", "own-account", "request", "syncing", "account-offline", "too-old",
-	"handed-over", "person-took-over", "settling", "cap-reached",
+	"handed-over", "person-took-over", "settling", "loop", "cap-reached",
+	"quarantine", "paused", "model-down", "in-doubt", "send-refused", "cannot-send", "unreadable", "budget", "draft-check", "foreign",
+}
+
+// isReserved reports whether name is the bot's own, or that of one of its checks of
+// a draft.
+func isReserved(name string) bool {
+	check, ok := strings.CutPrefix(name, "draft-")
+	return slices.Contains(reserved, name) || ok && slices.Contains(draftcheck.Names, check)
 }
 
 var saneName = regexp.MustCompile(`^[\pL\pN][\pL\pN._-]*$`)
@@ -195,7 +235,7 @@ func (l *loader) guardName(e entry) string {
 		return ""
 	case !saneName.MatchString(name):
 		l.report(at(e.value), "use letters, digits, - and _", "%q is no name for a guard", clip(name))
-	case slices.Contains(reserved, name):
+	case isReserved(name):
 		l.report(at(e.value), "choose another", "the name %q is the bot's own", name)
 	case taken:
 		l.report(at(e.value), fmt.Sprintf("line %d has it already", before.line), "the name %q is taken", name)
@@ -205,31 +245,43 @@ func (l *loader) guardName(e entry) string {
 	return name
 }
 
-func (l *loader) action(e entry, known []bot.Action) bot.Action {
+// outcome reads what a guard, a check or the default leads to.
+func (l *loader) outcome(e entry, k kind) bot.Outcome {
+	s, ok := l.oneOf(e, "outcome", k.actions)
+	switch {
+	case !ok:
+		return bot.Outcome{}
+	case s == draft:
+		return bot.Outcome{Action: bot.Reply, Approve: true}
+	case s == string(bot.Handoff):
+		return bot.Outcome{Action: bot.Handoff, Cause: k.cause}
+	}
+	return bot.Outcome{Action: bot.Action(s)}
+}
+
+// oneOf reads one of the known words. One that is missing is not ok either, without
+// a report.
+func (l *loader) oneOf(e entry, what string, known []string) (string, bool) {
 	s := l.words(e, maxName)
-	if s == "" || slices.Contains(known, bot.Action(s)) {
-		return bot.Action(s)
+	if s == "" || slices.Contains(known, s) {
+		return s, s != ""
 	}
-	names := make([]string, len(known))
-	for i, a := range known {
-		names[i] = string(a)
-	}
-	hint := didYouMean(s, names)
+	hint := didYouMean(s, known)
 	if hint == "" {
-		hint = "known: " + strings.Join(names, ", ")
+		hint = "known: " + strings.Join(known, ", ")
 	}
-	if slices.Contains(guardActions, bot.Action(s)) {
+	if what == "outcome" && slices.Contains(guardActions, s) {
 		l.report(at(e.value), hint, "a check cannot %s", s)
 	} else {
-		l.report(at(e.value), hint, "unknown outcome %q", clip(s))
+		l.report(at(e.value), hint, "unknown %s %q", what, clip(s))
 	}
-	return ""
+	return "", false
 }
 
 func (l *loader) prompt(e entry) string {
 	name := l.words(e, maxName)
 	if name != "" && l.options.Prompts != nil && !l.options.Prompts(name) {
-		l.report(at(e.value), "", "there is no template %q", clip(name)+".tmpl")
+		l.report(at(e.value), l.hintPrompt(name), "there is no template %q", clip(name)+".tmpl")
 	}
 	return name
 }

@@ -25,7 +25,10 @@ func TestBroken(t *testing.T) {
 			if err != nil || len(a.Files) != 2 {
 				t.Fatalf("%s: want two files, rules.yaml and want: %v", name, err)
 			}
-			_, err = Load("rules.yaml", a.Files[0].Data, Options{Prompts: func(name string) bool { return name == "pricing" }})
+			_, err = Load("rules.yaml", a.Files[0].Data, Options{
+				Prompts:  func(name string) bool { return name == "pricing" },
+				Messages: func(name string) bool { return name == "away" },
+			})
 			if err == nil {
 				t.Fatal("it was read without a problem")
 			}

@@ -2,6 +2,7 @@ package rules
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 	"unicode/utf8"
@@ -66,10 +67,30 @@ func (l *loader) oneHours(e entry) *hours {
 }
 
 func hintDay(key string) string {
-	if hint := didYouMean(key, append([]string{"closed"}, weekdays...)); hint != "" {
+	if hint := didYouMean(key, []string{"closed"}); hint != "" {
 		return hint
 	}
+	if day, ok := nearestDays(key); ok {
+		return fmt.Sprintf("did you mean %q?", day)
+	}
 	return "days are " + strings.Join(weekdays, ", ") + ", ranges such as mon-fri, and closed"
+}
+
+// nearestDays turns "Monday - friday" into mon-fri.
+func nearestDays(key string) (string, bool) {
+	parts := strings.Split(strings.NewReplacer("–", "-", "..", "-", " to ", "-").Replace(strings.ToLower(key)), "-")
+	for i, p := range parts {
+		p = strings.TrimSpace(p)
+		full := slices.IndexFunc(weekdayNames[:], func(name string) bool { return len(p) > 1 && strings.HasPrefix(name, p) })
+		if full < 0 {
+			full = slices.IndexFunc(weekdayNames[:], func(name string) bool { return len(p) > 3 && distance(p, name) < 3 })
+		}
+		if full < 0 {
+			return "", false
+		}
+		parts[i] = weekdayNames[full][:3]
+	}
+	return strings.Join(parts, "-"), len(parts) < 3
 }
 
 // windows reads the windows of a day, whose spans count from midnight.

@@ -1,8 +1,10 @@
 package rules
 
 import (
+	"errors"
 	"fmt"
 	"regexp/syntax"
+	"strings"
 
 	"github.com/expr-lang/expr/ast"
 )
@@ -29,7 +31,15 @@ func (p *patterns) Visit(n *ast.Node) {
 		return
 	}
 	if _, err := syntax.Parse(pattern.Value, syntax.Perl); err != nil {
-		p.findings = append(p.findings, finding{pattern.Location().From, clip(err.Error()), "patterns are those of Go's regexp (RE2)"})
+		message, hint := explainPattern(err)
+		p.findings = append(p.findings, finding{pattern.Location().From, message, hint})
+		return
+	}
+	if i := strings.IndexAny(pattern.Value, "\b\a\f\v\x00"); i >= 0 {
+		p.findings = append(p.findings, finding{
+			pattern.Location().From, fmt.Sprintf("the pattern holds %q, a character that nobody types", pattern.Value[i]),
+			`in quotes write \\ for a backslash: "\\bprice\\b", or put the pattern in backquotes`,
+		})
 		return
 	}
 	if size := patternSize(pattern.Value); size > maxPasses {
@@ -38,6 +48,26 @@ func (p *patterns) Visit(n *ast.Node) {
 			"split it over several guards, or repeat less",
 		})
 	}
+}
+
+// explainPattern says what is wrong with a pattern.
+func explainPattern(err error) (message, hint string) {
+	e, ok := errors.AsType[*syntax.Error](err)
+	if !ok {
+		return "this is no pattern: " + clip(err.Error()), "" // unreachable: the parser has no other errors
+	}
+	message = fmt.Sprintf("this is no pattern: %s in `%s`", e.Code, clip(e.Expr))
+	switch {
+	case strings.HasPrefix(e.Expr, "(?"):
+		return message, "patterns are those of Go (RE2), which do not look ahead or behind"
+	case e.Code == syntax.ErrMissingParen || e.Code == syntax.ErrUnexpectedParen:
+		return message, `a bracket that is meant as such is written \( or \)`
+	case e.Code == syntax.ErrMissingRepeatArgument:
+		return message, "any text at all is .*"
+	case e.Code == syntax.ErrInvalidRepeatSize:
+		return message, "at most 1000 times"
+	}
+	return message, "patterns are those of Go (RE2)"
 }
 
 // patternSize is how many instructions pattern compiles to, about, without

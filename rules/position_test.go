@@ -31,7 +31,7 @@ func TestPlaces(t *testing.T) {
 		{"a byte order mark", "\ufeffwhen: a ^"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			l := &loader{source: newSource("f", normalized([]byte(tt.yaml)))}
+			l := &loader{source: newSource("f", normalized([]byte(tt.yaml))), most: maxFile}
 			root := l.parse([]byte(tt.yaml))
 			if root == nil {
 				t.Fatal(l.problems)

@@ -14,13 +14,18 @@ type Problem struct { //nolint:errname // a list of them reads as what it is
 	Line, Column int    // counted from 1, the column in characters
 	Message      string // what is wrong
 	Hint         string // what was probably meant, or how to put it right; may be empty
+	Detail       string // of a test that failed: how its outcome came about, in lines
 }
 
 // Error returns the problem as one line that editors and terminals can jump from.
+// The lines of Detail follow it, indented.
 func (p Problem) Error() string {
 	s := fmt.Sprintf("%s:%d:%d: %s", p.File, p.Line, p.Column, p.Message)
 	if p.Hint != "" {
 		s += "; " + p.Hint
+	}
+	if p.Detail != "" {
+		s += "\n    " + strings.ReplaceAll(p.Detail, "\n", "\n    ")
 	}
 	return s
 }
@@ -29,7 +34,7 @@ func (p Problem) Error() string {
 // as its error.
 type Problems []Problem //nolint:errname // as Problem
 
-// Error returns one line per problem.
+// Error returns one line per problem, and the details of tests that failed.
 func (ps Problems) Error() string {
 	lines := make([]string, len(ps))
 	for i, p := range ps {
@@ -68,7 +73,8 @@ func didYouMean(got string, known []string) string {
 }
 
 // nearest returns the known name that a typing mistake could have turned into
-// got: one edit for short names, a third of the letters for long ones.
+// got: one edit for short names, a third of the letters for long ones; else one
+// that got leaves letters out of, or goes on behind.
 func nearest(got string, known []string) (string, bool) {
 	if len(got) > 64 {
 		return "", false
@@ -79,7 +85,30 @@ func nearest(got string, known []string) (string, bool) {
 			best, bestDistance = name, d
 		}
 	}
-	return best, best != ""
+	if best != "" {
+		return best, true
+	}
+	i := slices.IndexFunc(known, func(name string) bool {
+		return shortens(got, name) || shortens(name, got) && strings.HasPrefix(got, name)
+	})
+	if i < 0 {
+		return "", false
+	}
+	return known[i], true
+}
+
+// shortens reports whether short has three letters or more, at least half of
+// those of long, in their order and from its first.
+func shortens(short, long string) bool {
+	if len(short) < 3 || len(long) < len(short) || 2*len(short) < len(long) || short[0] != long[0] {
+		return false
+	}
+	for i := range len(long) {
+		if short != "" && short[0] == long[i] {
+			short = short[1:]
+		}
+	}
+	return short == ""
 }
 
 // distance is how many letters must be added, removed, replaced or swapped with

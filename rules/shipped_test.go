@@ -16,6 +16,10 @@ func TestShipped(t *testing.T) {
 	if !s.CanReply() {
 		t.Error("it never replies")
 	}
+	causes := map[string]bot.Cause{
+		"vip": bot.CauseRule, "media-only": bot.CauseRule, "media-before": bot.CauseRule, "asks-for-a-person": bot.CauseAsked,
+		"in-danger": bot.CausePolicy, "money-back": bot.CausePolicy, "legal": bot.CausePolicy, "angry": bot.CausePolicy,
+	}
 	for _, tt := range []struct {
 		name  string
 		about func(*bot.Conversation)
@@ -67,8 +71,8 @@ func TestShipped(t *testing.T) {
 			if tt.guard == "default" {
 				want = bot.Reply
 			}
-			if v.Outcome.Action != want || v.Outcome.Reason == "" {
-				t.Errorf("outcome %+v, want %s with a reason", v.Outcome, want)
+			if v.Outcome.Action != want || v.Outcome.Reason == "" || v.Outcome.Cause != causes[tt.guard] {
+				t.Errorf("outcome %+v, want %s with a reason and cause %q", v.Outcome, want, causes[tt.guard])
 			}
 		})
 	}

@@ -3,6 +3,7 @@ package rules
 import (
 	"errors"
 	"fmt"
+	"regexp"
 	"slices"
 	"strings"
 	"unicode"
@@ -30,11 +31,13 @@ func (l *loader) parse(src []byte) (root ast.Node) {
 		}
 	}()
 	switch {
-	case len(src) > maxFile:
-		l.report(position{1, 1}, "", "the file is larger than %d bytes", maxFile)
+	case len(src) > l.most:
+		l.report(position{1, 1}, "", "the file is larger than %d bytes", l.most)
 		return nil
 	case !utf8.ValidString(l.text):
 		l.report(l.invalidUTF8(), "save it as UTF-8", "the file is not UTF-8")
+		return nil
+	case l.foreign():
 		return nil
 	case !l.simple(lexer.Tokenize(l.text)):
 		return nil
@@ -46,11 +49,11 @@ func (l *loader) parse(src []byte) (root ast.Node) {
 	}
 	docs := slices.DeleteFunc(f.Docs, func(d *ast.DocumentNode) bool { return d.Body == nil })
 	if len(docs) == 0 {
-		l.report(position{1, 1}, "start with version: 1", "the file is empty")
+		l.report(position{1, 1}, l.start, "the file is empty")
 		return nil
 	}
 	if len(docs) > 1 {
-		l.report(at(docs[1].Body), "", "a rule file holds one document")
+		l.report(at(docs[1].Body), "", "%s holds one document", l.what)
 	}
 	return docs[0].Body
 }
@@ -136,13 +139,54 @@ func (l *loader) syntax(err error) {
 			p = position{e.Token.Position.Line, e.Token.Position.Column}
 		}
 	}
-	hint := ""
-	if line := l.line(p.line); strings.Contains(line, "when:") || strings.Contains(line, "reason:") {
-		hint = "put the whole text in quotes, or on its own line below `when: |`"
-	} else if strings.Contains(line, "\t") {
-		hint = "YAML indents with spaces, not tabs"
+	hint := l.hintSyntax(p.line)
+	if strings.Contains(message, "must be specified") || strings.Contains(message, "not found") {
+		hint = "a bracket is not closed"
 	}
 	l.report(p, hint, "this is not YAML: %s", strings.Join(strings.Fields(strings.ReplaceAll(message, "\t", `\t`)), " "))
+}
+
+var (
+	gluedKey = regexp.MustCompile(`^[ ]*(?:-[ ]+)?([A-Za-z][\w-]*):[^\s:]`)
+	anyKey   = regexp.MustCompile(`^[ ]*([A-Za-z][\w-]*):(?:\s|$)`)
+)
+
+// hintSyntax guesses from the line what the parser stumbled over.
+func (l *loader) hintSyntax(n int) string {
+	line, next := l.line(n), l.line(n+1)
+	indent := func(s string) int { return len(s) - len(strings.TrimLeft(s, " -")) }
+	glued, key := gluedKey.FindStringSubmatch(line), anyKey.FindStringSubmatch(line)
+	_, value, _ := strings.Cut(line, ":")
+	switch {
+	case strings.Contains(line[:len(line)-len(strings.TrimLeft(line, " \t"))], "\t"):
+		return "YAML indents with spaces, not tabs"
+	case glued != nil:
+		return fmt.Sprintf("a space belongs behind the colon: %s: ...", glued[1])
+	case strings.Count(line, `"`)%2 == 1:
+		return "a quote is not closed"
+	case strings.ContainsAny(value, `"':#@%&*`+"`"):
+		return "put the whole text in quotes, or on its own line below `when: |`"
+	case anyKey.MatchString(next) && indent(next) > indent(line):
+		return fmt.Sprintf("line %d is indented further than this one: keys of one guard start in one column", n+1)
+	case key != nil:
+		return "keys of one guard start in one column, behind the - of the first"
+	}
+	return ""
+}
+
+// foreign refuses what is no YAML at all, in words that say what it is.
+func (l *loader) foreign() bool {
+	switch marker := strings.Index("\n"+l.text, "\n<<<<<<< "); {
+	case strings.ContainsRune(l.text, 0):
+		l.report(position{1, 1}, "save it as text in UTF-8", "the file is not text")
+	case strings.HasPrefix(strings.TrimSpace(l.text), "<") && marker != 0:
+		l.report(position{1, 1}, "", "this is a web page or XML, not YAML")
+	case marker >= 0:
+		l.report(l.position(marker), "keep one of the two versions, and delete the lines with <<<<<<<, ======= and >>>>>>>", "a merge left both versions here")
+	default:
+		return false
+	}
+	return true
 }
 
 func (l *loader) line(n int) string {

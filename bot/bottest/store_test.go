@@ -20,6 +20,10 @@ func TestStore(t *testing.T) {
 	})
 }
 
+func TestStoreBeside(t *testing.T) {
+	storetest.BesideInBubble(t, func(*testing.T) storetest.Beside { return bottest.NewStore(bottest.StoreOptions{}) })
+}
+
 func TestStoreFails(t *testing.T) {
 	s, down := bottest.NewStore(bottest.StoreOptions{}), errors.New("connection refused")
 	l, err := s.Claim(t.Context(), "thread")

@@ -112,7 +112,6 @@ const (
 	longestText = 300      // characters of a text in an Entry
 	longestPart = 64 << 10 // bytes of the prompt, and of the other texts of a Detail together
 	mostChecks  = 200
-	mostErased  = 500 // entries that one mark names
 )
 
 // Of is the log's account of a handled thread.
@@ -188,17 +187,6 @@ func clip(s string) string {
 		}
 	}
 	return s
-}
-
-// Marks are entries that tell readers which ones are gone.
-func Marks(erased []string) []Entry {
-	var marks []Entry
-	for len(erased) > 0 {
-		n := min(mostErased, len(erased))
-		marks = append(marks, Entry{Erased: erased[:n:n]})
-		erased = erased[n:]
-	}
-	return marks
 }
 
 // After reports whether the entry with the ID a came after that with b. IDs are

@@ -233,10 +233,20 @@ const (
 func draftFields(d bot.Draft) []any {
 	var flat []any
 	for _, f := range [][2]string{
-		{fieldDraftID, d.ID}, {fieldMessage, d.MessageID}, {fieldText, d.Text}, {fieldFinal, d.Final},
-		{fieldProspect, d.Prospect}, {fieldProspectID, d.ProspectID}, {fieldAccount, d.Account}, {fieldAsked, d.Asked},
-		{fieldReason, d.Reason}, {fieldGuard, d.Guard}, {fieldRules, d.Generation}, {fieldUntil, unixMSOrNone(d.Until)},
-		{fieldBy, d.By}, {fieldDecided, unixMSOrNone(d.DecidedAt)},
+		{fieldDraftID, d.ID},
+		{fieldMessage, d.MessageID},
+		{fieldText, d.Text},
+		{fieldFinal, d.Final},
+		{fieldProspect, d.Prospect},
+		{fieldProspectID, d.ProspectID},
+		{fieldAccount, d.Account},
+		{fieldAsked, d.Asked},
+		{fieldReason, d.Reason},
+		{fieldGuard, d.Guard},
+		{fieldRules, d.Generation},
+		{fieldUntil, unixMSOrNone(d.Until)},
+		{fieldBy, d.By},
+		{fieldDecided, unixMSOrNone(d.DecidedAt)},
 	} {
 		if f[1] != "" {
 			flat = append(flat, f[0], f[1])

@@ -51,6 +51,9 @@ var seenLua string
 //go:embed lua/pause.lua
 var pauseLua string
 
+//go:embed lua/publish.lua
+var publishLua string
+
 var (
 	openScript     = redis.NewScript(recordLua + openLua)
 	claimScript    = redis.NewScript(recordLua + claimLua)
@@ -64,6 +67,7 @@ var (
 	takeScript     = redis.NewScript(bucketLua + takeLua)
 	seenScript     = redis.NewScript(bucketLua + seenLua)
 	pauseScript    = redis.NewScript(pauseLua)
+	publishScript  = redis.NewScript(publishLua)
 )
 
 // run runs a script that may be repeated, and repeats it once when its answer

@@ -1,6 +1,6 @@
 // Package redisstore keeps the bot's claims and ledger on Redis, with what its
-// replicas share besides: who polls, the team's request budget, and whether the
-// bot is stopped.
+// replicas share besides: who polls, the team's request budget, whether the bot
+// is stopped, and the rules and prompts that were published for them.
 //
 // Everything that decides is a Lua script (lua/*.lua), so that one atomic step
 // sees claim, record and generation together. Each may be repeated with the same
@@ -15,10 +15,22 @@
 //	inboxbot:{team}:open        zset    open threads by the ms they are due
 //	inboxbot:{team}:gen         hash    run id, generation, end of the quarantine
 //	inboxbot:{team}:lead        string  the replica that polls
-//	inboxbot:{team}:stop        hash    reason, by, since; shared by all namespaces, as all below
+//	inboxbot:{team}:d:<thread>  hash    the thread's draft; gone 7 days after its end
+//	inboxbot:{team}:drafts      zset    threads whose draft waits for a person, by the ms it was made
+//	inboxbot:{team}:e:<sum>     zset    threads a text was for within a day, by ms
+//	inboxbot:{team}:log         stream  decisions, naming nobody
+//	inboxbot:{team}:log:words   hash    by the decision's ID, who it was about and what was said
+//	inboxbot:{team}:log:details hash    by the decision's ID, prompt, draft and checks, deflated
+//	inboxbot:{team}:log:state   hash    bytes of the details, and where they begin
+//	inboxbot:{team}:log:last    hash    by thread, its last decision
+//	inboxbot:{team}:log:batch:* string  what a replica appended last, for an hour
+//	inboxbot:{team}:spent:<day> hash    what the model cost, for a month; shared by all namespaces, as all below
+//	inboxbot:{team}:stop        hash    reason, by, since
 //	inboxbot:{team}:rl          hash    the request budget's buckets
 //	inboxbot:{team}:own         hash    own requests of the last minute, by 5 s
 //	inboxbot:{team}:pause       string  exists while the API wants to be left alone
+//	inboxbot:{team}:published   stream  who put which generation of rules and prompts in force, newest last
+//	inboxbot:{team}:texts       hash    the files of those generations by hash, as JSON
 //
 // A Redis that may evict keys, or that serves two deployments of different
 // teams under one team id, breaks the promise; see Warnings.
@@ -74,6 +86,11 @@ type Options struct {
 	Send       time.Duration // the deadline of one send, default 10 s; beginning needs that and a fifth of it left
 	Quarantine time.Duration // how long nothing begins after Redis lost its memory, default Lease + Send + 30 s
 	Retention  time.Duration // how long terminal records are kept, default 30 days
+
+	LogKeep    time.Duration // how long decisions are kept, default 30 days
+	LogEntries int           // most decisions that are kept, default 200,000
+	LogDetails int64         // most bytes of their details, compressed; the oldest go first; default 64 MiB
+
 	// Fresh says that this Redis has never served this team, so that the first
 	// generation needs no quarantine. It means nothing once there is one.
 	Fresh bool
@@ -88,6 +105,9 @@ const (
 	defaultSend      = 10 * time.Second
 	defaultSettle    = 30 * time.Second
 	defaultRetention = 30 * 24 * time.Hour
+
+	defaultLogEntries = 200_000
+	defaultLogDetails = 64 << 20
 )
 
 func (o *Options) defaults() error {
@@ -98,6 +118,13 @@ func (o *Options) defaults() error {
 	o.Send = cmpDuration(o.Send, defaultSend)
 	o.Quarantine = cmpDuration(o.Quarantine, o.Lease+o.Send+defaultSettle)
 	o.Retention = cmpDuration(o.Retention, defaultRetention)
+	o.LogKeep = cmpDuration(o.LogKeep, defaultRetention)
+	if o.LogEntries <= 0 {
+		o.LogEntries = defaultLogEntries
+	}
+	if o.LogDetails <= 0 {
+		o.LogDetails = defaultLogDetails
+	}
 	if o.Lease <= need(o.Send) {
 		return fmt.Errorf("redis store: a lease of %s is too short for sends of %s", o.Lease, o.Send)
 	}

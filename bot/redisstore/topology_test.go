@@ -100,6 +100,9 @@ func goThrough(t *testing.T, s *redisstore.Store) {
 			t.Error(err)
 		}
 	}
+	must(publish(ctx, s, 1, ""))
+	must(s.Files(ctx, must(s.InForce(ctx)).Hash))
+	must(s.History(ctx))
 	if w := s.Warnings(ctx); len(w) != 0 {
 		t.Errorf("warnings %q", w)
 	}

@@ -130,7 +130,7 @@ func (s *stage) cut(c conversation, length int) cut {
 // expected is what the rules, asked directly, and then the model make of a
 // conversation: the stations between must change nothing about it.
 func (s *stage) expected(c *bot.Conversation) bot.Action {
-	v := s.parts.gen.Guards.Judge(c)
+	v := s.parts.live.current().Guards.Judge(c)
 	if v.Outcome.Action != bot.Reply {
 		return v.Outcome.Action
 	}

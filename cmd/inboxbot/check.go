@@ -20,24 +20,19 @@ type checkCmd struct {
 func (c *checkCmd) Run(ctx context.Context, p *process) error {
 	need := need(0)
 	if c.Online {
-		need = needInbox
+		need = needInbox | needReplier
 	}
-	cfg, err := readConfig(ctx, p.environ, need)
-	src, srcErr := configured(cfg)
-	gen, genErr := loaded{}, srcErr
-	if srcErr == nil {
-		gen, genErr = src.load(cfg)
+	cfg, gen, err := prepare(ctx, p.environ, need)
+	if err == nil && cfg.FromRedis() {
+		gen, err = loadPublished(ctx, cfg, need)
 	}
-	if genErr == nil && c.Online && gen.canReply {
-		err = joinConfig(err, cfg.lacks(needModel))
-	}
-	if err := joinConfig(err, genErr); err != nil {
+	if err != nil {
 		return err
 	}
 	for _, warning := range cfg.Warnings() {
 		fmt.Fprintln(p.stdout, "note:   ", warning)
 	}
-	fmt.Fprintf(p.stdout, "ok: %s and %s, generation %s\n", src.rulesName, src.promptsName, gen.Hash)
+	fmt.Fprintf(p.stdout, "ok: %s and %s, generation %s\n", gen.from.rulesName, gen.from.promptsName, gen.Hash)
 	if !c.Online {
 		return nil
 	}

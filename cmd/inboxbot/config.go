@@ -39,10 +39,12 @@ type Config struct {
 
 	RedisURL Secret `env:"REDIS_URL" help:"redis://, rediss://, sentinel or cluster URL; empty: embedded, in memory, forgotten at exit"`
 
-	Mode       string `env:"BOT_MODE, default=dry-run" help:"dry-run logs outcomes, live carries them out"`
-	RulesFile  string `env:"BOT_RULES" help:"path of the rule file; empty: the built-in rules"`
-	PromptsDir string `env:"BOT_PROMPTS" help:"directory of templates; empty: the built-in prompts"`
-	Timezone   string `env:"BOT_TIMEZONE, default=UTC" help:"IANA name of the time zone that rules and prompts see"`
+	Mode       string        `env:"BOT_MODE, default=dry-run" help:"dry-run logs outcomes; shadow keeps drafts to compare with what people answer; draft has people approve replies; live carries all out"`
+	DraftTTL   time.Duration `env:"BOT_DRAFT_TTL, default=24h" help:"how long a draft waits for approval before a person gets the thread"`
+	Source     string        `env:"BOT_SOURCE, default=files" help:"where rules and prompts come from: files, or redis, where inboxbot publish puts them"`
+	RulesFile  string        `env:"BOT_RULES" help:"path of the rule file; empty: the built-in rules"`
+	PromptsDir string        `env:"BOT_PROMPTS" help:"directory of templates; empty: the built-in prompts"`
+	Timezone   string        `env:"BOT_TIMEZONE, default=UTC" help:"IANA name of the time zone that rules and prompts see"`
 
 	PollInterval  time.Duration `env:"BOT_POLL_INTERVAL, default=5s" help:"shortest time between sweeps; idle sweeps slow down on their own"`
 	QuotaShare    float64       `env:"BOT_QUOTA_SHARE, default=0.5" help:"most of the Inbox API's daily quota that polling may use, above 0 and up to 1"`
@@ -77,8 +79,19 @@ type Config struct {
 	warnings []string
 }
 
+// The modes of BOT_MODE.
+const (
+	modeDry    = "dry-run"
+	modeShadow = "shadow"
+	modeDraft  = "draft"
+	modeLive   = "live"
+)
+
 // Live reports whether outcomes are carried out and not only logged.
-func (c Config) Live() bool { return c.Mode == "live" }
+func (c Config) Live() bool { return c.Mode == modeLive || c.Mode == modeDraft }
+
+// FromRedis reports whether rules and prompts are those published in Redis.
+func (c Config) FromRedis() bool { return c.Source == "redis" }
 
 // Location is the time zone BOT_TIMEZONE names.
 func (c Config) Location() *time.Location {
@@ -154,8 +167,9 @@ func (s *Secret) EnvDecode(v string) error {
 type need uint8
 
 const (
-	needInbox need = 1 << iota // the Inbox API: run, explain, check --online
-	needModel                  // a model: run, when a guard can reply
+	needInbox   need = 1 << iota // the Inbox API: run, explain, check --online
+	needModel                    // a model: run, when a guard can reply
+	needReplier                  // a model if the rules can reply: for prepare alone
 )
 
 // configError is every problem of a configuration, a line each, none showing a
@@ -348,13 +362,15 @@ func (r *envReader) check(c *Config) {
 	r.checkRedis("REDIS_URL", c.RedisURL.Reveal())
 
 	r.checkOneOf("OPENAI_RESPONSE_FORMAT", c.ResponseFormat, "json_schema", "json_object", "text")
-	r.checkOneOf("BOT_MODE", c.Mode, "dry-run", "live")
+	r.checkOneOf("BOT_MODE", c.Mode, modeDry, modeShadow, modeDraft, modeLive)
+	checkRange(r, "BOT_DRAFT_TTL", c.DraftTTL, time.Minute, 30*24*time.Hour)
 	r.checkWebhook("BOT_ALERT_URL", c.AlertURL)
 	r.checkWebhook("BOT_HEARTBEAT_URL", c.HeartbeatURL)
 	r.checkOneOf("BOT_ALERT_FORMAT", c.AlertFormat, "slack", "plain")
 	checkRange(r, "BOT_ANSWER_SLO", c.AnswerSLO, time.Minute, 30*day)
 	r.checkOneOf("LOG_FORMAT", c.LogFormat, "json", "text")
 
+	r.checkSource(c)
 	r.checkPath("BOT_RULES", c.RulesFile, false)
 	r.checkPath("BOT_PROMPTS", c.PromptsDir, true)
 	r.checkZone("BOT_TIMEZONE", c.Timezone)
@@ -458,6 +474,22 @@ func (r *envReader) checkRedis(name, value string) {
 		r.problem(name, "names no host: write redis://host:6379/0")
 	case single && err != nil:
 		r.problem(name, "not a URL: write redis://user:password@host:6379/0, with special characters of the password percent-encoded")
+	}
+}
+
+// checkSource refuses to guess which of two sources of rules and prompts is meant.
+func (r *envReader) checkSource(c *Config) {
+	r.checkOneOf("BOT_SOURCE", c.Source, "files", "redis")
+	if !c.FromRedis() {
+		return
+	}
+	if !c.RedisURL.Set() {
+		r.problem("BOT_SOURCE", "redis, and REDIS_URL is not set: set REDIS_URL, or BOT_SOURCE=files")
+	}
+	for name, value := range map[string]string{"BOT_RULES": c.RulesFile, "BOT_PROMPTS": c.PromptsDir} {
+		if value != "" {
+			r.problem(name, "set, and BOT_SOURCE=redis does not read it: unset it and put its files in force with inboxbot publish DIR, or set BOT_SOURCE=files")
+		}
 	}
 }
 

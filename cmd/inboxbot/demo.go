@@ -85,7 +85,7 @@ func demoConfig(ctx context.Context, environ []string) (Config, error) {
 		return slices.ContainsFunc(environ, func(kv string) bool { return strings.HasPrefix(kv, name+"=") })
 	}
 	environ = slices.DeleteFunc(slices.Clone(environ), func(kv string) bool {
-		return strings.HasPrefix(kv, "REDIS_URL=") || strings.HasPrefix(kv, "INBOX_API_") || strings.HasPrefix(kv, "BOT_MODE=")
+		return strings.HasPrefix(kv, "REDIS_URL=") || strings.HasPrefix(kv, "INBOX_API_") || strings.HasPrefix(kv, "BOT_MODE=") || strings.HasPrefix(kv, "BOT_SOURCE=")
 	})
 	defaults := map[string]string{
 		"LOG_LEVEL": "error", "LOG_FORMAT": "text", "BOT_SETTLE": "10s", "BOT_POLL_INTERVAL": "1s",

@@ -13,13 +13,8 @@ func (c *explainCmd) Run(ctx context.Context, p *process) error {
 	if c.Ask {
 		need |= needModel
 	}
-	cfg, err := readConfig(ctx, p.environ, need)
-	src, srcErr := configured(cfg)
-	gen, genErr := loaded{}, srcErr
-	if srcErr == nil {
-		gen, genErr = src.load(cfg)
-	}
-	if err := joinConfig(err, genErr); err != nil {
+	cfg, gen, err := prepare(ctx, p.environ, need)
+	if err != nil {
 		return err
 	}
 	w, err := wire(ctx, cfg, gen, p, wiring{})
@@ -27,6 +22,9 @@ func (c *explainCmd) Run(ctx context.Context, p *process) error {
 		return err
 	}
 	defer w.close()
+	if err := w.live.begin(ctx, 0); err != nil {
+		return err
+	}
 	b, err := w.newBot(nil)
 	if err != nil {
 		return err

@@ -46,8 +46,15 @@ type cli struct {
 	Demo        demoCmd        `cmd:"" help:"The same bot with everything embedded. Needs no account, key or network."`
 	Check       checkCmd       `cmd:"" help:"Read rules and prompts and print every problem."`
 	Explain     explainCmd     `cmd:"" help:"Show how one thread would be handled. Nothing is sent."`
+	Replay      replayCmd      `cmd:"" help:"Show what rules and prompts would have done with past conversations. Nothing is sent."`
+	Publish     publishCmd     `cmd:"" help:"Check rules and prompts and put them in force, through Redis, for every process with BOT_SOURCE=redis."`
+	Generations generationsCmd `cmd:"" help:"List who put which rules and prompts in force."`
+	Rollback    rollbackCmd    `cmd:"" help:"Put an earlier generation of rules and prompts in force again."`
+	Diff        diffCmd        `cmd:"" help:"Show what changed between two generations, or would with a directory."`
 	Pause       pauseCmd       `cmd:"" help:"Stop every process of the bot from sending. What is begun finishes."`
 	Resume      resumeCmd      `cmd:"" help:"Take pause back."`
+	Env         envCmd         `cmd:"" help:"Print the names that expressions in the rule file may use."`
+	Schema      schemaCmd      `cmd:"" help:"Print the JSON Schema of the rule file, for editors."`
 	Sim         simCmd         `cmd:"" help:"Serve the simulated Inbox API alone."`
 	Dashboards  dashboardsCmd  `cmd:"" help:"Write a Grafana dashboard and Prometheus alert rules."`
 	Version     versionCmd     `cmd:"" help:"Print version, commit and Go version."`

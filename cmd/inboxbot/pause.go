@@ -15,15 +15,12 @@ type pauseCmd struct {
 // Run stops every process of the bot within two seconds, until resume, also over
 // restarts.
 func (c *pauseCmd) Run(ctx context.Context, p *process) error {
-	store, err := teamStore(ctx, p)
+	_, store, err := openTeamStore(ctx, p)
 	if err != nil {
 		return err
 	}
-	by := "somebody"
-	if u, err := user.Current(); err == nil && u.Username != "" {
-		by = u.Username
-	}
-	if err := store.SetPaused(ctx, clip(c.Reason, 200), clip(by, 60)); err != nil {
+	defer store.Close()
+	if err := store.SetPaused(ctx, clip(c.Reason, 200), operator()); err != nil {
 		return err
 	}
 	fmt.Fprintln(p.stdout, "paused: nothing is sent until inboxbot resume; what is begun finishes")
@@ -34,10 +31,11 @@ type resumeCmd struct{}
 
 // Run takes pause back.
 func (resumeCmd) Run(ctx context.Context, p *process) error {
-	store, err := teamStore(ctx, p)
+	_, store, err := openTeamStore(ctx, p)
 	if err != nil {
 		return err
 	}
+	defer store.Close()
 	if err := store.Resume(ctx); err != nil {
 		return err
 	}
@@ -45,14 +43,29 @@ func (resumeCmd) Run(ctx context.Context, p *process) error {
 	return nil
 }
 
-// teamStore opens the Redis that the running bot uses.
-func teamStore(ctx context.Context, p *process) (*redisstore.Store, error) {
+// operator is the name of who runs this command, for the team to read.
+func operator() string {
+	if u, err := user.Current(); err == nil && u.Username != "" {
+		return clip(u.Username, 60)
+	}
+	return "somebody"
+}
+
+// openTeamStore opens the Redis that the running bot uses, for a command that
+// talks to it. The caller closes it.
+func openTeamStore(ctx context.Context, p *process) (Config, *redisstore.Store, error) {
 	cfg, err := readConfig(ctx, p.environ, needInbox)
 	if err != nil {
-		return nil, err
+		return cfg, nil, err
 	}
+	store, err := teamStore(ctx, cfg)
+	return cfg, store, err
+}
+
+// teamStore opens the Redis that cfg names, as the team's. The caller closes it.
+func teamStore(ctx context.Context, cfg Config) (*redisstore.Store, error) {
 	if !cfg.RedisURL.Set() {
-		return nil, newConfigError([]string{"REDIS_URL: not set: a bot with an embedded store cannot be reached from here; stop its process instead"})
+		return nil, newConfigError([]string{"REDIS_URL: not set: the bot is reached through its Redis; one with an embedded store cannot be reached from here, stop its process instead"})
 	}
 	team, err := askInbox(ctx, cfg)
 	if err != nil {

@@ -2,72 +2,119 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"strings"
+	"sync"
+	"sync/atomic"
 
 	"github.com/prometheus/client_golang/prometheus"
 
 	"inboxbot/bot"
 	"inboxbot/bot/live"
+	"inboxbot/bot/redisstore"
 )
 
-// generations holds the generation in force and lets a new one in when the files
-// that rules and prompts come from have changed, have come to rest, and are good
-// as a whole. What is broken changes nothing, and refused says what is wrong.
-type generations struct {
-	cfg   Config
-	log   *slog.Logger
-	value live.Value[loaded]
-	start loaded
+// origin is where rules and prompts come from.
+type origin interface {
+	// read returns them as they are now, be they good, broken or missing. Its
+	// error says that they could not be asked for at all.
+	read(ctx context.Context) (source, error)
+	// follow tells settled of every source that differs from the one before, the
+	// first of which has the hash from. It blocks until ctx ends.
+	follow(ctx context.Context, from string, settled func(source))
 }
 
-// newGenerations puts first in force.
-func newGenerations(cfg Config, first loaded, log *slog.Logger) *generations {
-	g := &generations{cfg: cfg, log: log, start: first}
-	_ = g.value.Load(func() (loaded, error) { return first, nil })
+// originOf is the origin that cfg names.
+func originOf(cfg Config, store *redisstore.Store, log *slog.Logger) origin {
+	if cfg.FromRedis() {
+		return published{store, log}
+	}
+	return files{cfg, log}
+}
+
+// generations holds the generation in force and lets a new one in when what rules
+// and prompts come from has changed and is good as a whole. What is broken changes
+// nothing, and refused says what is wrong.
+type generations struct {
+	cfg    Config
+	log    *slog.Logger
+	origin origin
+	value  live.Value[loaded]
+	tried  string        // hash of the source that was tried before follow
+	begun  chan struct{} // closed when there is a generation in force
+	begins sync.Once
+	recent atomic.Pointer[func() []*bot.Conversation] // what a new generation is tried on
+}
+
+// newGenerations puts first in force, unless it is zero.
+func newGenerations(cfg Config, from origin, first loaded, log *slog.Logger) *generations {
+	g := &generations{cfg: cfg, log: log, origin: from, tried: first.from.hash, begun: make(chan struct{})}
+	if first.Guards != nil {
+		_ = g.value.Load(func() (loaded, error) { return first, nil })
+		g.begins.Do(func() { close(g.begun) })
+	}
 	return g
 }
 
-// current returns the generation in force. A thread asks once and keeps it.
-func (g *generations) current() bot.Generation { return g.value.Get().Generation }
-
-// refused says what is wrong with the files as they are now, nil when what is in
-// force was made from them.
-func (g *generations) refused() error {
-	s := g.value.Status()
-	if s.Err == nil {
+// begin puts in force what the origin has now, unless there is a generation
+// already. Its error says why there is none. n is what rules that reply need.
+func (g *generations) begin(ctx context.Context, n need) error {
+	if g.current().Guards != nil {
 		return nil
 	}
-	return fmt.Errorf("rules and prompts were changed and are refused, generation %s stays in force:\n%w", s.Value.Hash, s.Err)
+	s, err := g.origin.read(ctx)
+	if err != nil {
+		g.log.Error("rules and prompts cannot be read", "err", err)
+		return g.value.Load(func() (loaded, error) { return loaded{}, err })
+	}
+	g.tried = s.hash
+	g.settle(s, n)
+	return g.value.Status().Err
 }
 
-// follow follows the files until ctx ends. Built-in ones do not change.
-func (g *generations) follow(ctx context.Context) error {
-	if g.start.from.hash == "" {
+// wait blocks until there is a generation in force, and reports whether that came
+// before ctx ended.
+func (g *generations) wait(ctx context.Context) bool {
+	select {
+	case <-g.begun:
+		return true
+	case <-ctx.Done():
+		return false
+	}
+}
+
+// current returns the generation in force, the zero one before there is one. A
+// thread asks once and keeps it.
+func (g *generations) current() bot.Generation { return g.value.Get().Generation }
+
+// refused says what is wrong with rules and prompts as they are now, nil when what
+// is in force was made from them.
+func (g *generations) refused() error {
+	switch s := g.value.Status(); {
+	case s.Err == nil && s.Loaded.IsZero():
+		return errors.New("rules and prompts have not been read yet")
+	case s.Err == nil:
 		return nil
+	case s.Loaded.IsZero():
+		return fmt.Errorf("there are no rules and prompts to answer by:\n%w", s.Err)
+	default:
+		return fmt.Errorf("rules and prompts were changed and are refused, generation %s stays in force:\n%w", s.Value.Hash, s.Err)
 	}
-	files := live.Files[source]{
-		Dirs: directories(g.cfg),
-		From: g.start.from.hash,
-		Read: func() (source, string) {
-			s, _ := configured(g.cfg) // the error is kept in s: load reports it
-			return s, s.hash
-		},
-		Settled: g.settled,
-		Deaf: func(err error) {
-			g.log.Warn("no notice of changed files: they are looked at once a second instead", "err", err)
-		},
-	}
-	files.Run(ctx)
+}
+
+// follow keeps up with the origin until ctx ends.
+func (g *generations) follow(ctx context.Context) error {
+	g.origin.follow(ctx, g.tried, func(s source) { g.settle(s, needModel) })
 	return nil
 }
 
-// settled tries a new source.
-func (g *generations) settled(s source) {
+// settle tries a new source.
+func (g *generations) settle(s source, n need) {
 	before := g.current().Hash
 	err := g.value.Load(func() (loaded, error) {
-		next, err := g.try(s)
+		next, err := g.try(s, n)
 		if err == nil && next.Hash == before {
 			return loaded{}, live.ErrSame
 		}
@@ -76,16 +123,18 @@ func (g *generations) settled(s source) {
 	switch now := g.current().Hash; {
 	case err != nil:
 		g.log.Error("generation refused", "generation", before, "problems", problemLines(err))
+		return
 	case now != before:
 		g.log.Info("generation in force", "generation", now, "before", before)
 	default:
-		g.log.Info("generation restored on disk", "generation", now)
+		g.log.Info("generation restored", "generation", now)
 	}
+	g.begins.Do(func() { close(g.begun) })
 }
 
 // try makes a generation of s, as the start would have: a bot that was started
 // without a model does not take rules that reply.
-func (g *generations) try(s source) (next loaded, err error) {
+func (g *generations) try(s source, n need) (next loaded, err error) {
 	defer func() {
 		if p := recover(); p != nil { // unreachable as far as we know: what proves authors' files must not end the bot
 			err = fmt.Errorf("proving rules and prompts ended in a panic: %v", p)
@@ -93,7 +142,10 @@ func (g *generations) try(s source) (next loaded, err error) {
 	}()
 	next, err = s.load(g.cfg)
 	if err == nil && next.canReply {
-		err = g.cfg.lacks(needModel)
+		err = g.cfg.lacks(n)
+	}
+	if recent := g.recent.Load(); err == nil && recent != nil {
+		err = next.tryOn((*recent)())
 	}
 	return next, err
 }
@@ -112,7 +164,7 @@ var (
 	generationInfo = prometheus.NewDesc("inboxbot_generation_info",
 		"1 for the generation of rules and prompts in force.", []string{"hash"}, nil)
 	generationRefused = prometheus.NewDesc("inboxbot_generation_refused",
-		"1 while the rules and prompts on disk are broken and an older generation is in force.", nil, nil)
+		"1 while the newest rules and prompts are broken, or there are none, so that an older generation is in force or none.", nil, nil)
 	generationLoaded = prometheus.NewDesc("inboxbot_generation_loaded_timestamp_seconds",
 		"When the generation in force was loaded.", nil, nil)
 )
@@ -131,7 +183,10 @@ func (g *generations) Collect(ch chan<- prometheus.Metric) {
 	if s.Err != nil {
 		broken = 1
 	}
-	ch <- prometheus.MustNewConstMetric(generationInfo, prometheus.GaugeValue, 1, s.Value.Hash)
 	ch <- prometheus.MustNewConstMetric(generationRefused, prometheus.GaugeValue, broken)
+	if s.Loaded.IsZero() {
+		return
+	}
+	ch <- prometheus.MustNewConstMetric(generationInfo, prometheus.GaugeValue, 1, s.Value.Hash)
 	ch <- prometheus.MustNewConstMetric(generationLoaded, prometheus.GaugeValue, float64(s.Loaded.UnixMilli())/1000)
 }

@@ -65,11 +65,11 @@ var faults = []struct {
 	{"a prompt that is not there", change("rules.yaml", "prompt: answer", "prompt: anwser"), "rules.yaml:9:13: there is no template"},
 	{"an empty rule file", func(files map[string]string) { files["rules.yaml"] = "" }, "rules.yaml:1:1: the file is empty"},
 	{"no rule file", func(files map[string]string) { delete(files, "rules.yaml") }, "rules.yaml: no such file"},
-	{"no system.tmpl", func(files map[string]string) { delete(files, "prompts/system.tmpl") }, "system.tmpl: every set needs this file"},
+	{"no system.tmpl", func(files map[string]string) { delete(files, "prompts/system.tmpl") }, "system.tmpl:1:1: every set needs this file"},
 	{"a template that does not end", change("prompts/answer.tmpl", "Answer", "{{if .Guard}}Answer"), "answer.tmpl:1:29: "},
 	{"an unknown field", change("prompts/answer.tmpl", "Answer", "{{.Prospect.Nam}}"), "answer.tmpl:1:"},
 	{"a part that is not there", func(files map[string]string) { delete(files, "prompts/_house.tmpl") }, "answer.tmpl:1:"},
-	{"a template that is no text", change("prompts/answer.tmpl", "Answer", "Ans\x00wer"), "answer.tmpl: not a text file"},
+	{"a template that is no text", change("prompts/answer.tmpl", "Answer", "Ans\x00wer"), "answer.tmpl:1:1: not a text file"},
 	{"both at once", func(files map[string]string) {
 		change("rules.yaml", "unanswered >= 0", "unansweredd >= 0")(files)
 		change("prompts/answer.tmpl", "Answer", "{{.Prospect.Nam}}")(files)
@@ -232,7 +232,8 @@ func startGenerations(t testing.TB, a *author, log io.Writer) *generations {
 	if err != nil {
 		t.Fatal(err)
 	}
-	g := newGenerations(cfg, first, slog.New(slog.NewJSONHandler(log, nil)))
+	to := slog.New(slog.NewJSONHandler(log, nil))
+	g := newGenerations(cfg, files{cfg, to}, first, to)
 	ctx, cancel := context.WithCancel(t.Context())
 	done := make(chan error, 1)
 	go func() { done <- g.follow(ctx) }()
@@ -468,7 +469,7 @@ func TestWhatIsTooMuch(t *testing.T) {
 		}, "rules.yaml:1:1: the file is larger than"},
 		{"facts without end", func(a *author) {
 			a.must(os.WriteFile(filepath.Join(a.base, "prompts/facts.md"), bytes.Repeat([]byte("fact\n"), maxPromptRead), 0o600))
-		}, "facts.md: larger than"},
+		}, "facts.md:1:1: larger than"},
 		{"templates without end", func(a *author) {
 			for i := range maxPrompts + 50 {
 				a.must(os.WriteFile(filepath.Join(a.base, fmt.Sprintf("prompts/more%d.md", i)), nil, 0o600))
@@ -476,10 +477,10 @@ func TestWhatIsTooMuch(t *testing.T) {
 		}, "a set has at most"},
 		{"a directory named like a template", func(a *author) {
 			a.must(os.Mkdir(filepath.Join(a.base, "prompts/more.tmpl"), 0o700))
-		}, "more.tmpl: not a regular file"},
+		}, "more.tmpl:1:1: not a regular file"},
 		{"a link to nowhere", func(a *author) {
 			a.must(os.Symlink("nowhere", filepath.Join(a.base, "prompts/more.tmpl")))
-		}, "more.tmpl: no such file"},
+		}, "more.tmpl:1:1: no such file"},
 		{"a name that is not UTF-8", func(a *author) {
 			if os.WriteFile(filepath.Join(a.base, "prompts/caf\xe9.md"), nil, 0o600) != nil {
 				a.t.Skip("this file system takes no such name")
@@ -518,7 +519,7 @@ func TestGenerationsSaysWhatItDoes(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	g := newGenerations(cfg, first, slog.New(slog.NewJSONHandler(&log, nil)))
+	g := newGenerations(cfg, files{}, first, slog.New(slog.NewJSONHandler(&log, nil)))
 	since := g.value.Status().Loaded
 
 	broken, second := edition(1), edition(2)
@@ -530,7 +531,7 @@ func TestGenerationsSaysWhatItDoes(t *testing.T) {
 		refused       bool
 	}{
 		{"broken", "1", broken, "generation refused", true},
-		{"repaired to what it was", "1", edition(1), "generation restored on disk", false},
+		{"repaired to what it was", "1", edition(1), "generation restored", false},
 		{"a new edition", "2", second, "generation in force", false},
 	}
 	for _, step := range steps {
@@ -538,7 +539,7 @@ func TestGenerationsSaysWhatItDoes(t *testing.T) {
 		manners[0].save(a, step.files)
 		s, _ := configured(cfg)
 		log.Reset()
-		g.settled(s)
+		g.settle(s, needModel)
 		var line struct {
 			Msg, Generation, Before string
 			Problems                []string
@@ -572,10 +573,10 @@ func TestABotWithoutAModelTakesNoRulesThatReply(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	g := newGenerations(a.config(), first, slog.New(slog.DiscardHandler))
+	g := newGenerations(a.config(), files{}, first, slog.New(slog.DiscardHandler))
 	manners[0].save(a, edition(2))
 	src, _ = configured(a.config())
-	g.settled(src)
+	g.settle(src, needModel)
 	if err := g.refused(); err == nil || !strings.Contains(err.Error(), "OPENAI_MODEL") || g.current().Hash != first.Hash {
 		t.Errorf("refused is %v with %s in force, want OPENAI_MODEL named and %s", err, g.current().Hash, first.Hash)
 	}
@@ -586,7 +587,7 @@ func TestBuiltInRulesAreNotFollowed(t *testing.T) {
 	if err != nil || src.hash != "" {
 		t.Fatalf("built-in files have the hash %q, error %v", src.hash, err)
 	}
-	g := newGenerations(Config{}, loaded{from: src}, slog.New(slog.DiscardHandler))
+	g := newGenerations(Config{}, files{}, loaded{from: src}, slog.New(slog.DiscardHandler))
 	if err := g.follow(t.Context()); err != nil { // does not block
 		t.Error(err)
 	}
@@ -599,9 +600,9 @@ func TestALoaderThatPanicsIsARefusal(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	g := newGenerations(a.config(), first, slog.New(slog.DiscardHandler))
+	g := newGenerations(a.config(), files{}, first, slog.New(slog.DiscardHandler))
 	src.prompts = panicking{}
-	g.settled(src)
+	g.settle(src, needModel)
 	if err := g.refused(); err == nil || !strings.Contains(err.Error(), "panic") || g.current().Hash != first.Hash {
 		t.Errorf("refused is %v, want a panic named and the first generation in force", err)
 	}
@@ -664,12 +665,12 @@ func TestARunningBotShowsARefusedEdit(t *testing.T) {
 	wait("broken", "/readyz", func(status int, body string) bool {
 		return status == http.StatusServiceUnavailable && has("rules.yaml:7:11: unknown name", "answer.tmpl:1:", "stays in force")(status, body)
 	})
-	wait("broken", "/metrics", has("inboxbot_generation_refused 1"))
+	wait("broken", "/metrics", has("inboxbot_generation_refused 1", "inboxbot_ready 0"))
 	wait("broken", "/healthz", ready)
 
 	manners[2].save(a, edition(3))
 	wait("repaired", "/readyz", ready)
-	wait("repaired", "/metrics", has("inboxbot_generation_refused 0"))
+	wait("repaired", "/metrics", has("inboxbot_generation_refused 0", "inboxbot_ready 1"))
 	if n := strings.Count(stderr.String(), `"generation refused"`); n != 1 {
 		t.Errorf("the log has %d lines of a refused generation, want 1:\n%s", n, stderr.String())
 	}

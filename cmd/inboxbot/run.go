@@ -18,16 +18,8 @@ type runCmd struct {
 
 // Run is the bot.
 func (c *runCmd) Run(ctx context.Context, p *process) error {
-	cfg, err := readConfig(ctx, p.environ, needInbox)
-	src, srcErr := configured(cfg)
-	gen, genErr := loaded{}, srcErr
-	if srcErr == nil {
-		gen, genErr = src.load(cfg)
-	}
-	if genErr == nil && gen.canReply {
-		err = joinConfig(err, cfg.lacks(needModel))
-	}
-	if err := joinConfig(err, genErr); err != nil {
+	cfg, gen, err := prepare(ctx, p.environ, needInbox|needReplier)
+	if err != nil {
 		return err
 	}
 	w, err := wire(ctx, cfg, gen, p, wiring{fresh: c.Fresh})
@@ -35,6 +27,9 @@ func (c *runCmd) Run(ctx context.Context, p *process) error {
 		return err
 	}
 	defer w.close()
+	if err := w.live.begin(ctx, needModel); err != nil && c.Once {
+		return err
+	}
 	var handled func(bot.Handled)
 	if !cfg.Live() {
 		handled = newPrinter(p.stdout).dryRun
@@ -43,7 +38,7 @@ func (c *runCmd) Run(ctx context.Context, p *process) error {
 	if err != nil {
 		return err
 	}
-	w.log.Info("started", "version", version, "team", w.team.ID, "mode", cfg.Mode, "generation", gen.Hash,
+	w.log.Info("started", "version", version, "team", w.team.ID, "mode", cfg.Mode, "generation", w.live.current().Hash,
 		"redis", cfg.RedisURL.Set(), "model", cfg.OpenAIModel)
 	if c.Once {
 		return b.Once(ctx)
@@ -55,13 +50,17 @@ func (c *runCmd) Run(ctx context.Context, p *process) error {
 // what was begun needs, at most BOT_SHUTDOWN_TIMEOUT.
 func serve(ctx context.Context, cfg Config, w *parts, b *bot.Bot) error {
 	group, ctx := errgroup.WithContext(ctx)
-	group.Go(func() error { return b.Run(ctx) })
+	group.Go(func() error {
+		if !w.live.wait(ctx) {
+			return nil // stopped before there was anything to answer by
+		}
+		return b.Run(ctx)
+	})
 	group.Go(func() error { return w.live.follow(ctx) })
-	ready := func() error { return errors.Join(b.Ready(), w.live.refused()) }
 	if cfg.HTTPAddr != "" {
-		group.Go(func() error { return serveHTTP(ctx, cfg.HTTPAddr, handler(w.reg, ready)) })
+		group.Go(func() error { return serveHTTP(ctx, cfg.HTTPAddr, handler(w.reg, b.Ready)) })
 	}
-	for _, watch := range w.watchers(b, ready) {
+	for _, watch := range w.watchers(b, b.Ready) {
 		group.Go(func() error { return watch(ctx) })
 	}
 	done := make(chan error, 1)
@@ -78,6 +77,24 @@ func serve(ctx context.Context, cfg Config, w *parts, b *bot.Bot) error {
 	case <-time.After(cfg.ShutdownTimeout):
 		return fmt.Errorf("not finished within BOT_SHUTDOWN_TIMEOUT (%s): what was begun is looked up at the next start", cfg.ShutdownTimeout)
 	}
+}
+
+// prepare reads the configuration and, where they are files, rules and prompts, so
+// that everything that is wrong is told at once. Where they come from Redis, gen is
+// zero: they can be read when the parts are wired.
+func prepare(ctx context.Context, environ []string, n need) (cfg Config, gen loaded, err error) {
+	cfg, err = readConfig(ctx, environ, n)
+	if cfg.FromRedis() {
+		return cfg, gen, err
+	}
+	src, srcErr := configured(cfg)
+	if srcErr == nil {
+		gen, srcErr = src.load(cfg)
+	}
+	if srcErr == nil && n&needReplier != 0 && gen.canReply {
+		err = joinConfig(err, cfg.lacks(needModel))
+	}
+	return cfg, gen, joinConfig(err, srcErr)
 }
 
 // joinConfig makes one list of two errors' problems.

@@ -2,19 +2,21 @@ package main
 
 import (
 	"cmp"
+	"context"
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
 	"fmt"
 	"io"
 	"io/fs"
+	"log/slog"
 	"os"
 	"path/filepath"
 	"slices"
-	"strings"
 
 	"golang.org/x/tools/txtar"
 
+	"inboxbot/bot/live"
 	"inboxbot/prompts"
 	"inboxbot/rules"
 )
@@ -27,6 +29,8 @@ type source struct {
 	prompts                fs.FS
 	// hash is of all the text, whatever it is worth; "" of what cannot change.
 	hash string
+	// published is what the generation is called, when it has been published.
+	published string
 }
 
 // The most that is read of a file or a directory: more than rules and prompts
@@ -57,6 +61,38 @@ func configured(cfg Config) (source, error) {
 		s.hash = hex.EncodeToString(sum.Sum(nil))
 	}
 	return s, s.unread
+}
+
+// files is the origin that a person edits on this machine.
+type files struct {
+	cfg Config
+	log *slog.Logger
+}
+
+// read implements origin.
+func (f files) read(context.Context) (source, error) {
+	s, _ := configured(f.cfg) // the error is kept in s: load reports it
+	return s, nil
+}
+
+// follow implements origin. Built-in files do not change.
+func (f files) follow(ctx context.Context, from string, settled func(source)) {
+	if from == "" {
+		return
+	}
+	watch := live.Files[source]{
+		Dirs: directories(f.cfg),
+		From: from,
+		Read: func() (source, string) {
+			s, _ := configured(f.cfg)
+			return s, s.hash
+		},
+		Settled: settled,
+		Deaf: func(err error) {
+			f.log.Warn("no notice of changed files: they are looked at once a second instead", "err", err)
+		},
+	}
+	watch.Run(ctx)
 }
 
 // directories are where the files are that the configuration names.
@@ -106,8 +142,7 @@ func readPrompts(dir string, sum io.Writer) fs.FS {
 	entries, err := os.ReadDir(dir)
 	for _, e := range entries {
 		name := e.Name()
-		// What an editor keeps beside a file, and a volume's own links, are not ours.
-		if ext := filepath.Ext(name); strings.HasPrefix(name, ".") || ext != ".tmpl" && ext != ".md" {
+		if !isPrompt(name) {
 			continue
 		}
 		if len(files.Files) == maxPrompts {

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
@@ -27,24 +28,63 @@ type loaded struct {
 	bot.Generation
 	canReply bool
 	from     source
+	rules    *rules.Set
+	prompts  *prompts.Set
+}
+
+// farewell has the rule file choose and the templates word what a prospect is told
+// when a person takes over.
+func farewell(set *rules.Set, templates *prompts.Set) func(*bot.Conversation, bot.Outcome, string) (name, text string, err error) {
+	return func(c *bot.Conversation, o bot.Outcome, guard string) (name, text string, err error) {
+		if name = set.Say(c, o); name != "" {
+			text, err = templates.Message(c, name, guard)
+		}
+		return name, text, err
+	}
+}
+
+// tryOn rehearses the generation on real conversations: a guard that cannot be
+// evaluated or a template that cannot be rendered would hand such people over.
+func (l loaded) tryOn(recent []*bot.Conversation) error {
+	var problems []string
+	add := func(c *bot.Conversation, err error) {
+		if len(problems) < 20 {
+			problems = append(problems, fmt.Sprintf("%v (tried on thread %s)", err, c.Thread.ID))
+		}
+	}
+	for _, c := range recent {
+		for _, check := range l.rules.JudgeAll(c) {
+			if check.Err != nil {
+				add(c, check.Err)
+			}
+		}
+		for _, err := range l.prompts.Try(c) {
+			add(c, err)
+		}
+	}
+	return newConfigError(problems)
 }
 
 // load reads rules and prompts as one generation. Its error is a *configError
 // with every problem of both.
 func (s source) load(cfg Config) (loaded, error) {
+	if s.prompts == nil {
+		return loaded{}, newConfigError([]string{s.unread.Error()}) // there is nothing at all
+	}
 	var problems []string
 	templates, err := prompts.Load(s.prompts, s.promptsName, prompts.Options{Timezone: cfg.Location()})
 	if err != nil {
 		problems = append(problems, err.Error())
 	}
-	known := func(string) bool { return true }
+	known, names := func(string) bool { return true }, []string(nil)
+	hasMessage := known
 	if templates != nil && err == nil {
-		known = templates.Has
+		known, names, hasMessage = templates.Has, templates.Names(), templates.HasMessage
 	}
 	var set *rules.Set
 	if err = s.unread; err == nil {
 		set, err = rules.Load(s.rulesName, s.rules, rules.Options{
-			Timezone: cfg.Location(), HandoffTag: cfg.HandoffTag, Prompts: known,
+			Timezone: cfg.Location(), HandoffTag: cfg.HandoffTag, Prompts: known, PromptNames: names, Messages: hasMessage,
 		})
 	}
 	if err != nil {
@@ -54,12 +94,26 @@ func (s source) load(cfg Config) (loaded, error) {
 		return loaded{}, newConfigError(problems)
 	}
 	sum := sha256.Sum256([]byte(set.Hash() + "\n" + templates.Hash()))
-	return loaded{
+	l := loaded{
 		Generation: bot.Generation{
-			Hash: hex.EncodeToString(sum[:6]), Guards: set, Prompter: templates, HandoffTags: set.HandoffTags(),
+			Hash: cmp.Or(s.published, hex.EncodeToString(sum[:6])), Guards: set, Prompter: templates, HandoffTags: set.HandoffTags(),
+			DraftChecks: set.DraftChecks(), Approves: set.Approves(), Farewell: farewell(set, templates),
 		},
-		canReply: set.CanReply(), from: s,
-	}, nil
+		canReply: set.CanReply(), from: s, rules: set, prompts: templates,
+	}
+	return l, l.test(cfg)
+}
+
+// test runs the rule file's tests through the bot's own guards too, the settling
+// aside, which would be about a test's clock.
+func (l loaded) test(cfg Config) error {
+	c := cfg.botConfig()
+	c.Settle = -1
+	var problems []string
+	for _, f := range l.rules.Test(func(conv *bot.Conversation) bot.Verdict { return bot.Judge(c, l.Generation, conv) }) {
+		problems = append(problems, f.Error())
+	}
+	return newConfigError(problems)
 }
 
 // newLogger logs to stderr, so that stdout stays for people.
@@ -81,7 +135,7 @@ func (c Config) botConfig() bot.Config {
 		return d
 	}
 	return bot.Config{
-		Live: c.Live(), Every: c.PollInterval, Concurrency: c.Concurrency,
+		Live: c.Live(), Approve: c.Mode == modeDraft, Shadow: c.Mode == modeShadow, DraftTTL: c.DraftTTL, Every: c.PollInterval, Concurrency: c.Concurrency,
 		ModelTimeout: c.ModelTimeout, ModelPatience: c.ModelPatience,
 		Settle: none(c.Settle), SettleMax: none(c.SettleMax), TakeoverPause: none(c.TakeoverPause), MaxAge: c.MaxAge,
 		AnswerRequests: c.AnswerRequests, MaxReplies: c.MaxReplies, HandoffTag: c.HandoffTag,
@@ -99,7 +153,6 @@ type parts struct {
 	client *inboxapi.Client
 	team   inboxapi.Team
 	store  *redisstore.Store
-	gen    loaded // the one it starts with
 	live   *generations
 	model  bot.Model
 	close  func()
@@ -118,15 +171,14 @@ type wiring struct {
 
 type dialFunc = func(ctx context.Context, network, addr string) (net.Conn, error)
 
-// wire connects to Inbox, the store and the model as cfg says.
+// wire connects to Inbox, the store and the model as cfg says. gen is in force; one
+// that is to come from Redis is zero, and comes with w.live.begin or w.live.follow.
 func wire(ctx context.Context, cfg Config, gen loaded, p *process, o wiring) (*parts, error) {
-	w := &parts{cfg: cfg, gen: gen, log: newLogger(cfg, p.stderr), reg: prometheus.NewRegistry(), close: func() {}}
+	w := &parts{cfg: cfg, log: newLogger(cfg, p.stderr), reg: prometheus.NewRegistry(), close: func() {}}
 	for _, warning := range cfg.Warnings() {
 		w.log.Warn(warning)
 	}
 	var err error
-	w.live = newGenerations(cfg, gen, w.log)
-	w.reg.MustRegister(w.live)
 	registerProcess(w.reg)
 	counted, budget := newAPIMetrics(w.reg), newLimiter()
 	api := inboxapi.Options{
@@ -145,6 +197,8 @@ func wire(ctx context.Context, cfg Config, gen loaded, p *process, o wiring) (*p
 	if err := w.openStore(ctx, o.fresh); err != nil {
 		return nil, err
 	}
+	w.live = newGenerations(cfg, originOf(cfg, w.store, w.log), gen, w.log)
+	w.reg.MustRegister(w.live)
 	budget.budget.Store(w.store.Budget(teamQuota))
 	if cfg.OpenAIModel != "" {
 		w.model, err = openaichat.New(openaichat.Options{
@@ -186,8 +240,11 @@ func (w *parts) openStore(ctx context.Context, fresh bool) error {
 	o := redisstore.Options{
 		URL: w.cfg.RedisURL.Reveal(), Team: w.team.ID, Lease: w.cfg.Lease(), Fresh: fresh || !w.cfg.Live(), Logger: w.log,
 	}
-	if !w.cfg.Live() {
+	switch w.cfg.Mode {
+	case modeDry:
 		o.Namespace = "dry"
+	case modeShadow:
+		o.Namespace = "shadow"
 	}
 	var err error
 	if w.cfg.RedisURL.Set() {
@@ -210,12 +267,18 @@ func (w *parts) openStore(ctx context.Context, fresh bool) error {
 func (w *parts) newBot(handled func(bot.Handled)) (*bot.Bot, error) {
 	deps := bot.Deps{
 		Inbox: w.client, Claims: w.store, Ledger: w.store, Model: w.model,
-		Generation: w.live.current,
-		Team:       w.team, Logger: w.log, Metrics: bot.NewMetrics(w.reg),
+		Drafts: w.store, Purse: w.store, Echoes: w.store,
+		Generation: w.live.current, Refused: w.live.refused,
+		Team: w.team, Logger: w.log, Metrics: bot.NewMetrics(w.reg),
 		Leader: w.store, Switch: pauseSwitch{w.store}, Reserve: w.reserve,
 		Handled: handled, Now: w.client.Now,
 	}
-	return bot.New(deps, w.cfg.botConfig())
+	b, err := bot.New(deps, w.cfg.botConfig())
+	if err == nil {
+		recent := b.Recent
+		w.live.recent.Store(&recent)
+	}
+	return b, err
 }
 
 // pauseSwitch is the store's pause as the bot asks for it.

@@ -8,7 +8,7 @@ local ended = { rejected = true, handoff = true, withdrawn = true, expired = tru
 local function settle(key, waiting, thread, state, made, retention)
   redis.call('PEXPIRE', key, ended[state] and kept_ms or int(retention))
   if state == 'waiting' then
-    redis.call('ZADD', waiting, int(made), thread)
+    redis.call('ZADD', waiting, made, thread) -- as it was given, a number in digits
   else
     redis.call('ZREM', waiting, thread)
   end

@@ -1,0 +1,215 @@
+package bot_test
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"inboxbot/bot"
+	"inboxbot/inboxapi"
+	"inboxbot/inboxapi/inboxapitest"
+)
+
+// approving makes every reply of the scene wait for a person.
+func (w *scene) approving() {
+	w.cfg.Approve = true
+	w.deps = func(d *bot.Deps) { d.Drafts = w.store }
+}
+
+// decide is a person of the team deciding about a thread's draft.
+func (w *scene) decide(thread string, to bot.DraftState, final string) {
+	w.t.Helper()
+	d := w.draft(thread)
+	if err := w.store.DecideDraft(w.t.Context(), thread, d.ID, to, final, "robin"); err != nil {
+		w.t.Fatalf("decide: %v", err)
+	}
+}
+
+func (w *scene) draft(thread string) bot.Draft {
+	w.t.Helper()
+	d, err := w.store.Draft(w.t.Context(), thread)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	return d
+}
+
+// What a person decides is done at once, and once.
+func TestDraftIsDecided(t *testing.T) {
+	for _, row := range []struct {
+		name   string
+		to     bot.DraftState
+		final  string
+		said   []string
+		want   bot.Action
+		guard  string
+		end    bot.DraftState
+		tagged bool
+	}{
+		{"approved", bot.DraftApproved, "", []string{"ok"}, bot.Reply, "default", bot.DraftSent, false},
+		{"edited and approved", bot.DraftApproved, "ok, and have a nice day", []string{"ok, and have a nice day"}, bot.Reply, "default", bot.DraftSent, false},
+		{"rejected", bot.DraftRejected, "", nil, bot.Skip, "approval", bot.DraftRejected, false},
+		{"given to a person", bot.DraftHandoff, "", nil, bot.Handoff, "approval", bot.DraftHandoff, true},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			inScene(t, func(w *scene) {
+				w.approving()
+				th := w.thread("when do you open?")
+				ctx, stop := w.context()
+				done := make(chan error)
+				go func() { done <- w.start().Run(ctx) }()
+				time.Sleep(time.Minute)
+				w.said(th.ID)
+				w.outcome(th.ID, bot.Wait, "default")
+				if d := w.draft(th.ID); d.State != bot.DraftWaiting || d.Text != "ok" || d.Asked != "when do you open?" {
+					t.Errorf("draft %+v", d)
+				}
+				w.decide(th.ID, row.to, row.final)
+				time.Sleep(5 * time.Second)
+				w.said(th.ID, row.said...)
+				w.outcome(th.ID, row.want, row.guard)
+				time.Sleep(48 * time.Hour)
+				w.said(th.ID, row.said...)
+				if d := w.draft(th.ID); d.State != row.end {
+					t.Errorf("the draft is %s, want %s", d.State, row.end)
+				}
+				if tags := w.sim.TagNames(th.ID); (len(tags) > 0) != row.tagged {
+					t.Errorf("tags %q", tags)
+				}
+				if n := len(w.model.Prompts()); n != 1 {
+					t.Errorf("the model was asked %d times", n)
+				}
+				stop()
+				<-done
+			})
+		})
+	}
+}
+
+// A draft stands only while the thread says what it answered: whatever happens
+// meanwhile, it is withdrawn, and approving it comes too late.
+func TestDraftIsWithdrawn(t *testing.T) {
+	for _, row := range []struct {
+		name   string
+		happen func(w *scene, th inboxapi.Thread)
+		drafts int // made in all
+	}{
+		{"the prospect writes more", func(w *scene, th inboxapi.Thread) { w.sim.Receive(th.ID, "and on Sundays?") }, 2},
+		{"a person answers", func(w *scene, th inboxapi.Thread) { w.sim.Write(th.ID, inboxapitest.PersonInInbox, "At nine.") }, 1},
+		{"a person takes it over by the tag", func(w *scene, th inboxapi.Thread) { w.sim.TagProspect(th.ID, "needs-human") }, 1},
+		{"the question is edited", func(w *scene, th inboxapi.Thread) {
+			w.sim.EditMessage(th.ID, w.sim.Transcript(th.ID)[0].ID, "when do you close?")
+		}, 2},
+		{"the rules change", func(w *scene, _ inboxapi.Thread) {
+			w.rules.judge = func(*bot.Conversation) bot.Verdict {
+				return bot.Verdict{Guard: "quiet", Outcome: bot.Outcome{Action: bot.Skip}}
+			}
+		}, 1},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			inScene(t, func(w *scene) {
+				w.approving()
+				th := w.thread("when do you open?")
+				w.during(time.Minute)
+				first := w.draft(th.ID)
+				row.happen(w, th)
+				w.during(3 * time.Hour)
+				if err := w.store.DecideDraft(t.Context(), th.ID, first.ID, bot.DraftApproved, "", "robin"); err == nil {
+					t.Error("the draft can still be approved")
+				}
+				w.during(time.Hour)
+				w.said(th.ID)
+				if n := len(w.model.Prompts()); n != row.drafts {
+					t.Errorf("%d drafts were made, want %d", n, row.drafts)
+				}
+			})
+		})
+	}
+}
+
+// Approved and overtaken in the same moment: the draft is not sent.
+func TestApprovedDraftIsOvertaken(t *testing.T) {
+	inScene(t, func(w *scene) {
+		w.approving()
+		th := w.thread("when do you open?")
+		w.during(time.Minute)
+		w.decide(th.ID, bot.DraftApproved, "")
+		w.sim.Write(th.ID, inboxapitest.PersonInInbox, "At nine.")
+		w.during(time.Hour)
+		w.said(th.ID)
+		if d := w.draft(th.ID); d.State != bot.DraftWithdrawn {
+			t.Errorf("the draft is %s", d.State)
+		}
+	})
+}
+
+// Nobody decided: a person gets the thread, also when it was all too long ago for
+// the bot to answer.
+func TestDraftExpires(t *testing.T) {
+	inScene(t, func(w *scene) {
+		w.approving()
+		w.cfg.DraftTTL = 30 * time.Hour
+		th := w.thread("when do you open?")
+		w.during(31 * time.Hour)
+		w.said(th.ID)
+		w.outcome(th.ID, bot.Handoff, "approval")
+		if d := w.draft(th.ID); d.State != bot.DraftExpired {
+			t.Errorf("the draft is %s", d.State)
+		}
+		if tags := strings.Join(w.sim.TagNames(th.ID), ","); tags != "needs-human" {
+			t.Errorf("tags %q", tags)
+		}
+	})
+}
+
+// A send that certainly did not happen is tried again; nobody approves twice.
+func TestApprovedDraftIsRetried(t *testing.T) {
+	inScene(t, func(w *scene) {
+		w.approving()
+		th := w.thread("when do you open?")
+		w.during(time.Minute)
+		defer w.sim.Inject(inboxapitest.Fault{Operation: opSend, Kind: inboxapitest.RateLimit, Times: 2, Probability: 1})()
+		w.decide(th.ID, bot.DraftApproved, "")
+		w.during(10 * time.Minute)
+		w.said(th.ID, "ok")
+		if n := len(w.model.Prompts()); n != 1 {
+			t.Errorf("the model was asked %d times", n)
+		}
+		if d := w.draft(th.ID); d.State != bot.DraftSent {
+			t.Errorf("the draft is %s", d.State)
+		}
+	})
+}
+
+// An approved draft whose answer is lost is looked up, never sent again.
+func TestApprovedDraftInDoubt(t *testing.T) {
+	inScene(t, func(w *scene) {
+		w.approving()
+		th := w.thread("when do you open?")
+		w.during(time.Minute)
+		defer w.sim.Inject(inboxapitest.Fault{Operation: opSend, Kind: inboxapitest.ResetAfter, Times: 1, Probability: 1})()
+		w.decide(th.ID, bot.DraftApproved, "")
+		w.during(10 * time.Minute)
+		w.said(th.ID, "ok")
+		if d := w.draft(th.ID); d.State != bot.DraftSent {
+			t.Errorf("the draft is %s", d.State)
+		}
+	})
+}
+
+// A draft that waits costs next to nothing.
+func TestWaitingDraftCostsFewRequests(t *testing.T) {
+	inScene(t, func(w *scene) {
+		w.approving()
+		for range 10 {
+			w.thread("hi")
+		}
+		w.during(time.Minute)
+		w.sim.ResetCounts()
+		w.during(4 * time.Hour)
+		r := w.sim.Requests()
+		if n := r[opMessages] + r[opThread]; n > 10*5 {
+			t.Errorf("10 drafts cost %d requests in four hours", n)
+		}
+	})
+}
