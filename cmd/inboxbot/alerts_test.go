@@ -177,6 +177,7 @@ func TestABotTellsThatItsModelIsAway(t *testing.T) {
 	const hidden = "my card is 4111 1111 1111 1111 <!channel>"
 	var away atomic.Bool
 	o := setting{
+		rules: "version: 1\ndefault: reply\n",
 		env: []string{
 			"BOT_ALERT_URL=https://hooks.example.com/T0/" + stageToken, "BOT_HEARTBEAT_URL=https://beat.example.com/" + stageToken,
 			"BOT_MODEL_PATIENCE=12h", "LOG_LEVEL=debug",

@@ -56,6 +56,7 @@ type cli struct {
 	Env         envCmd         `cmd:"" help:"Print the names that expressions in the rule file may use."`
 	Schema      schemaCmd      `cmd:"" help:"Print the JSON Schema of the rule file, for editors."`
 	Sim         simCmd         `cmd:"" help:"Serve the simulated Inbox API alone."`
+	Dashboards  dashboardsCmd  `cmd:"" help:"Write a Grafana dashboard and Prometheus alert rules."`
 	Version     versionCmd     `cmd:"" help:"Print version, commit and Go version."`
 	Healthcheck healthcheckCmd `cmd:"" hidden:"" help:"Ask a running bot on this machine whether it is alive."`
 }

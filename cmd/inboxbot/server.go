@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
 	"inboxbot/inboxapi"
@@ -53,11 +54,22 @@ func serveHTTP(ctx context.Context, addr string, h http.Handler) error {
 	return nil
 }
 
+// registerProcess has reg tell of the process itself and of which build it is.
+func registerProcess(reg prometheus.Registerer) {
+	build := prometheus.NewGauge(prometheus.GaugeOpts{
+		Name: "inboxbot_build_info", Help: "1 for the build that runs.",
+		ConstLabels: prometheus.Labels{"version": version, "commit": commit},
+	})
+	build.Set(1)
+	reg.MustRegister(build, collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+}
+
 // apiMetrics counts requests to the Inbox API.
 type apiMetrics struct {
 	requests  *prometheus.CounterVec
 	seconds   prometheus.Histogram
 	remaining prometheus.Gauge
+	limit     prometheus.Gauge
 }
 
 func newAPIMetrics(reg prometheus.Registerer) *apiMetrics {
@@ -71,8 +83,11 @@ func newAPIMetrics(reg prometheus.Registerer) *apiMetrics {
 		remaining: prometheus.NewGauge(prometheus.GaugeOpts{
 			Name: "inboxbot_api_remaining", Help: "Requests left in the window that the last answer told of.",
 		}),
+		limit: prometheus.NewGauge(prometheus.GaugeOpts{
+			Name: "inboxbot_api_limit", Help: "Requests allowed in the window that the last answer told of.",
+		}),
 	}
-	reg.MustRegister(m.requests, m.seconds, m.remaining)
+	reg.MustRegister(m.requests, m.seconds, m.remaining, m.limit)
 	return m
 }
 
@@ -81,5 +96,6 @@ func (m *apiMetrics) observe(o inboxapi.Observation) {
 	m.seconds.Observe(o.Duration.Seconds())
 	if o.RateLimit != nil {
 		m.remaining.Set(float64(o.RateLimit.Remaining))
+		m.limit.Set(float64(o.RateLimit.Limit))
 	}
 }

@@ -179,6 +179,7 @@ func wire(ctx context.Context, cfg Config, gen loaded, p *process, o wiring) (*p
 		w.log.Warn(warning)
 	}
 	var err error
+	registerProcess(w.reg)
 	counted, budget := newAPIMetrics(w.reg), newLimiter()
 	api := inboxapi.Options{
 		BaseURL: cfg.InboxBaseURL, Token: cfg.InboxToken.Reveal(), UserAgent: "inboxbot/" + version, Dial: o.dial, Observe: counted.observe,

@@ -105,8 +105,7 @@ func (c *courier) attempt(ctx context.Context, body []byte, contentType string) 
 
 // withoutURL is what went wrong, without any part of the URL but its host.
 func (c *courier) withoutURL(err error) string {
-	var failed *url.Error
-	if errors.As(err, &failed) {
+	if failed, ok := errors.AsType[*url.Error](err); ok {
 		err = failed.Err
 	}
 	text := err.Error()

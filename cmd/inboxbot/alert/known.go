@@ -129,7 +129,7 @@ func (k known) told(due []telling, now time.Time) {
 func (k known) shared() []byte {
 	var all []entry
 	for _, name := range slices.Sorted(maps.Keys(k)) {
-		if e := *k[name]; !e.Mine && !(e.Told.IsZero() && e.Ended.IsZero()) {
+		if e := *k[name]; !e.Mine && (!e.Told.IsZero() || !e.Ended.IsZero()) {
 			e.Text = e.Said
 			all = append(all, e)
 		}
