@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"inboxbot/bot"
+	"inboxbot/bot/draftcheck"
 	"inboxbot/inboxapi/inboxapitest"
 )
 
@@ -15,6 +16,9 @@ func TestShadow(t *testing.T) {
 	inScene(t, func(w *scene) {
 		w.cfg.Live, w.cfg.Shadow = false, true
 		w.deps = func(d *bot.Deps) { d.Drafts = w.store }
+		w.gen = func(g *bot.Generation) {
+			g.DraftChecks = map[string]draftcheck.Mode{"dates": draftcheck.Off, "repeat": draftcheck.Off}
+		}
 		w.model = modelOf(func() (string, error) { return answer("We open at 9:00 and close at 18:00."), nil })
 		th := w.thread("when do you open?")
 		ctx, stop := w.context()
