@@ -50,6 +50,7 @@ func (c *replayCmd) Run(ctx context.Context, p *process) error {
 	if err != nil {
 		return err
 	}
+	defer discard(page)
 	bar := newBar(p.stderr)
 	past, err := c.past(ctx, cfg, bar)
 	bar.clear()
@@ -231,15 +232,20 @@ func (c *replayCmd) fromInbox(ctx context.Context, cfg Config, bar *bar) (replay
 	return past, nil
 }
 
-// page opens the file of --html before anything is spent on what goes into it.
-// What strangers wrote is for its owner alone.
+// page makes the file that becomes --html's, beside it, before anything is spent
+// on what goes into it: one that is there already stays until the new one is
+// whole. What strangers wrote is for its owner alone. nil: no page is wanted.
 func (c *replayCmd) page() (*os.File, error) {
 	if c.HTML == "" {
 		return nil, nil
 	}
-	f, err := os.OpenFile(c.HTML, os.O_CREATE|os.O_WRONLY|os.O_TRUNC, 0o600)
+	wrong := func(why any) error { return newConfigError([]string{fmt.Sprintf("--html: %s: %v", c.HTML, why)}) }
+	if info, err := os.Stat(c.HTML); err == nil && !info.Mode().IsRegular() {
+		return nil, wrong("not a regular file")
+	}
+	f, err := os.CreateTemp(filepath.Dir(c.HTML), ".replay-*")
 	if err != nil {
-		return nil, newConfigError([]string{fmt.Sprintf("--html: %s: %v", c.HTML, withoutPath(err))})
+		return nil, wrong(withoutPath(err))
 	}
 	return f, nil
 }
@@ -248,7 +254,18 @@ func (c *replayCmd) write(page *os.File, r *replay.Report) error {
 	if page == nil {
 		return nil
 	}
-	return errors.Join(replay.WritePage(page, r), page.Close())
+	if err := errors.Join(replay.WritePage(page, r), page.Close()); err != nil {
+		return fmt.Errorf("--html: %w", err)
+	}
+	return os.Rename(page.Name(), c.HTML)
+}
+
+// discard takes away a page that did not come to be.
+func discard(page *os.File) {
+	if page != nil {
+		_ = page.Close()
+		_ = os.Remove(page.Name()) // renamed, unless something went wrong
+	}
 }
 
 func (c *replayCmd) print(w io.Writer, r *replay.Report) error {
