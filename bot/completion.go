@@ -69,6 +69,8 @@ type Thought struct {
 	Decision Decision             // zero when the model gave none
 	Findings []draftcheck.Finding // what the bot's own checks mind in the draft, those that are only logged included
 	Tokens   Tokens
+
+	guards int // how many of Verdict's checks were made before the draft
 }
 
 // Rehearse takes a conversation through the stations up to its outcome. Nothing
@@ -105,7 +107,7 @@ type thinker struct {
 // the checks review its draft. It returns an error only when the model could not
 // be asked.
 func (t thinker) think(ctx context.Context, c *Conversation, v Verdict) (Thought, error) {
-	th := Thought{Verdict: v}
+	th := Thought{Verdict: v, guards: len(v.Checks)}
 	if v.Outcome.Action != Reply {
 		return th, nil
 	}

@@ -11,65 +11,102 @@ import (
 	"inboxbot/bot/draftcheck"
 )
 
+// Conversation reads a thread as the bot would judge it. It costs two requests.
+// With an error that says the messages cannot be read, what is known is returned
+// all the same.
+func (b *Bot) Conversation(ctx context.Context, threadID string) (*Conversation, error) {
+	row, err := b.Inbox.GetThread(ctx, threadID)
+	if err != nil {
+		return nil, fmt.Errorf("thread %s: %w", threadID, err)
+	}
+	records, err := b.Ledger.Records(ctx, []string{threadID})
+	if err != nil {
+		return nil, fmt.Errorf("ledger: %w", err)
+	}
+	return b.read(ctx, row, records[threadID])
+}
+
 // Explain takes one thread through the stations up to the outcome and prints
 // what each of them says. Nothing is claimed, recorded or sent; the model is
 // asked only when ask is true. Its output shows what outsiders wrote: it is for
 // the team's eyes.
 func (b *Bot) Explain(ctx context.Context, threadID string, ask bool, w io.Writer) error {
-	row, err := b.Inbox.GetThread(ctx, threadID)
-	if err != nil {
-		return fmt.Errorf("thread %s: %w", threadID, err)
-	}
-	records, err := b.Ledger.Records(ctx, []string{threadID})
-	if err != nil {
-		return fmt.Errorf("ledger: %w", err)
-	}
-	gen := b.Generation()
-	conv, err := b.read(ctx, row, records[threadID])
+	conv, err := b.Conversation(ctx, threadID)
 	if conv == nil {
 		return err
 	}
-	e := &explanation{w: w}
-	e.conversation(conv)
-	e.record(conv)
-	if err != nil {
-		e.section("verdict")
-		e.line("handoff: %v", err)
-		return e.err
-	}
-	return e.rest(ctx, b, &gen, conv, ask)
+	gen := b.Generation()
+	e := &explanation{w: w, judge: judge{cfg: b.cfg, gen: &gen, own: b.dir.isOwnPlatformID}, thinker: b.thinker(&gen), ask: ask}
+	return e.all(ctx, conv, err)
 }
 
-func (e *explanation) rest(ctx context.Context, b *Bot, gen *Generation, conv *Conversation, ask bool) error {
-	t := thinker{cfg: b.cfg, gen: gen}
-	if ask {
-		t = b.thinker(gen)
+// ExplainCase is Explain for a conversation that was written down, as cfg and gen
+// would have it judged. The model is asked unless m is nil.
+func ExplainCase(ctx context.Context, cfg Config, gen Generation, m Model, c *Conversation, w io.Writer) error {
+	cfg = cfg.withDefaults()
+	e := &explanation{
+		w: w, judge: judge{cfg: cfg, gen: &gen, own: func(string) bool { return false }},
+		thinker: thinker{cfg: cfg, gen: &gen, model: m}, ask: m != nil,
 	}
-	th := Thought{Verdict: b.judge(gen, conv)}
-	e.verdict(gen, th.Verdict)
-	if th.Verdict.Outcome.Action != Reply {
+	return e.all(ctx, c, nil)
+}
+
+// explanation prints sections of indented lines and remembers the first error.
+type explanation struct {
+	w       io.Writer
+	judge   judge
+	thinker thinker
+	ask     bool
+	err     error
+}
+
+func (e *explanation) all(ctx context.Context, c *Conversation, unreadable error) error {
+	e.conversation(c)
+	e.record(c)
+	if unreadable != nil {
+		e.section("verdict")
+		e.line("handoff: %v", unreadable)
 		return e.err
 	}
-	if err := t.build(conv, &th); err != nil {
+	th := Thought{Verdict: e.judge.verdict(c)}
+	e.verdict(c, th.Verdict)
+	if th.Verdict.Outcome.Action != Reply {
+		e.farewell(c, th.Verdict)
+		return e.err
+	}
+	if err := e.thinker.build(c, &th); err != nil {
 		e.section("prompt")
 		e.line("handoff: the prompt cannot be built: %v", err)
 		return e.err
 	}
 	e.prompt(th.Prompt)
-	if ask {
-		th, err := t.think(ctx, conv, th.Verdict)
+	if e.ask {
+		th, err := e.thinker.think(ctx, c, th.Verdict)
 		if err != nil {
 			return fmt.Errorf("model: %w", err)
 		}
-		e.decision(t, th)
+		e.decision(c, th)
+		e.farewell(c, th.Verdict)
 	}
 	return e.err
 }
 
-// explanation prints sections of indented lines and remembers the first error.
-type explanation struct {
-	w   io.Writer
-	err error
+// farewell prints what the prospect would be told of a handoff.
+func (e *explanation) farewell(c *Conversation, v Verdict) {
+	gen := e.judge.gen
+	if v.Outcome.Action != Handoff || gen.Farewell == nil {
+		return
+	}
+	switch name, text, err := gen.Farewell(c, v.Outcome, v.Guard); {
+	case err != nil:
+		e.section("message to the prospect")
+		e.line("none: %s", oneLine(err.Error()))
+	case name != "":
+		e.section("message to the prospect: " + name)
+		for line := range strings.Lines(text) {
+			e.line("| %s", visible(line))
+		}
+	}
 }
 
 func (e *explanation) printf(format string, args ...any) {
@@ -122,19 +159,35 @@ func (e *explanation) record(c *Conversation) {
 	}
 }
 
-func (e *explanation) verdict(gen *Generation, v Verdict) {
-	e.section("verdict (generation " + gen.Hash + ")")
-	for _, c := range v.Checks {
-		switch {
-		case c.Err != nil:
-			e.line("%-20s failed: %s", c.Guard, oneLine(c.Err.Error()))
-		case c.Fired:
-			e.line("%-20s FIRED", c.Guard)
-		default:
-			e.line("%-20s no", c.Guard)
-		}
+func (e *explanation) verdict(c *Conversation, v Verdict) {
+	e.section("verdict (generation " + e.judge.gen.Hash + ")")
+	for _, check := range v.Checks {
+		e.check(c, nil, check)
 	}
-	e.line("=> %s by %s: %s", v.Outcome.Action, v.Guard, orNone(v.Outcome.Reason))
+	cause := ""
+	if v.Outcome.Action == Handoff {
+		cause = fmt.Sprintf(" (%s)", v.Outcome.Cause)
+	}
+	e.line("=> %s%s by %s: %s", v.Outcome.Action, cause, v.Guard, orNone(v.Outcome.Reason))
+}
+
+// check prints what a guard or check said, and what its expression read.
+func (e *explanation) check(c *Conversation, d *Decision, check Check) {
+	said := "no"
+	switch {
+	case check.Err != nil:
+		said = "failed: " + oneLine(check.Err.Error())
+	case check.Fired:
+		said = "FIRED"
+	}
+	e.line("%-20s %s", check.Guard, said)
+	tracer, ok := e.judge.gen.Guards.(Tracer)
+	if !ok {
+		return
+	}
+	for _, p := range tracer.Parts(c, d, check.Guard) {
+		e.line("%20s   %s = %s", "", p.Expr, p.Value)
+	}
 }
 
 func (e *explanation) prompt(p Prompt) {
@@ -149,7 +202,7 @@ func (e *explanation) prompt(p Prompt) {
 	}
 }
 
-func (e *explanation) decision(t thinker, th Thought) {
+func (e *explanation) decision(conv *Conversation, th Thought) {
 	d := th.Decision
 	e.section(fmt.Sprintf("decision (%d tokens)", th.Tokens.Total()))
 	if d.Action != "" {
@@ -158,12 +211,10 @@ func (e *explanation) decision(t thinker, th Thought) {
 	for line := range strings.Lines(d.Reply) {
 		e.line("| %s", visible(line))
 	}
-	for _, c := range th.Verdict.Checks {
-		if c.Fired {
-			e.line("%-20s FIRED", c.Guard)
-		}
+	for _, check := range th.Verdict.Checks[th.guards:] {
+		e.check(conv, &d, check)
 	}
-	e.draftChecks(t.gen, th)
+	e.draftChecks(e.judge.gen, th)
 	e.line("=> %s by %s: %s", th.Verdict.Outcome.Action, th.Verdict.Guard, orNone(oneLine(th.Verdict.Outcome.Reason)))
 }
 

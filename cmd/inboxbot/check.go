@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"time"
 
-	"inboxbot/bot/openaichat"
 	"inboxbot/bot/redisstore"
 	"inboxbot/inboxapi"
 )
@@ -92,9 +91,7 @@ func askRedis(ctx context.Context, cfg Config, team string) error {
 }
 
 func askModel(ctx context.Context, cfg Config) error {
-	model, err := openaichat.New(openaichat.Options{
-		BaseURL: cfg.OpenAIBaseURL, APIKey: cfg.OpenAIKey.Reveal(), Model: cfg.OpenAIModel, Format: cfg.ResponseFormat, Timeout: cfg.ModelTimeout,
-	})
+	model, err := newModel(cfg)
 	if err != nil {
 		return err
 	}

@@ -206,15 +206,23 @@ func wire(ctx context.Context, cfg Config, gen loaded, p *process, o wiring) (*p
 	w.reg.MustRegister(w.live)
 	budget.budget.Store(w.store.Budget(teamQuota))
 	if cfg.OpenAIModel != "" {
-		w.model, err = openaichat.New(openaichat.Options{
-			BaseURL: cfg.OpenAIBaseURL, APIKey: cfg.OpenAIKey.Reveal(), Model: cfg.OpenAIModel,
-			Format: cfg.ResponseFormat, Timeout: cfg.ModelTimeout,
-		})
-		if err != nil {
-			return nil, fmt.Errorf("model: %w", err)
+		if w.model, err = newModel(cfg); err != nil {
+			return nil, err
 		}
 	}
 	return w, nil
+}
+
+// newModel returns the model that cfg names.
+func newModel(cfg Config) (*openaichat.Client, error) {
+	m, err := openaichat.New(openaichat.Options{
+		BaseURL: cfg.OpenAIBaseURL, APIKey: cfg.OpenAIKey.Reveal(), Model: cfg.OpenAIModel,
+		Format: cfg.ResponseFormat, Timeout: cfg.ModelTimeout,
+	})
+	if err != nil {
+		return nil, fmt.Errorf("model: %w", err)
+	}
+	return m, nil
 }
 
 // teamOf asks whose token it is, patiently: a bot that starts while Inbox is
