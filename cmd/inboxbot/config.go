@@ -55,6 +55,8 @@ type Config struct {
 	MaxReplies     int    `env:"BOT_MAX_REPLIES_PER_THREAD, default=25" help:"replies to one thread in 24 hours; past it, handoff"`
 	HandoffTag     string `env:"BOT_HANDOFF_TAG, default=needs-human" help:"tag that hands a prospect to people; removing it gives them back"`
 
+	LedgerDays int `env:"BOT_LEDGER_DAYS, default=30" help:"days that decisions are kept to be read; what keeps anybody from being answered twice stays 30 days in any case"`
+
 	HTTPAddr        string        `env:"BOT_HTTP_ADDR, default=127.0.0.1:8080" help:"serves /healthz, /readyz and /metrics; set but empty: off"`
 	ShutdownTimeout time.Duration `env:"BOT_SHUTDOWN_TIMEOUT, default=30s" help:"for finishing what is begun after SIGTERM"`
 
@@ -353,6 +355,7 @@ func (r *envReader) check(c *Config) {
 	checkRange(r, "BOT_TAKEOVER_PAUSE", c.TakeoverPause, 0, 365*day)
 	checkRange(r, "BOT_MAX_AGE", c.MaxAge, time.Minute, 365*day)
 	checkRange(r, "BOT_MAX_REPLIES_PER_THREAD", c.MaxReplies, 1, 10_000)
+	checkRange(r, "BOT_LEDGER_DAYS", c.LedgerDays, 1, 366)
 	checkRange(r, "BOT_SHUTDOWN_TIMEOUT", c.ShutdownTimeout, minShutdown, maxShutdown)
 	if !(c.QuotaShare > 0 && c.QuotaShare <= 1) { // written so that NaN fails too
 		r.problem("BOT_QUOTA_SHARE", "%v is out of range: write a share above 0 and up to 1, such as 0.5", c.QuotaShare)

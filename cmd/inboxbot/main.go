@@ -48,6 +48,8 @@ type cli struct {
 	Explain     explainCmd     `cmd:"" help:"Show how one thread would be handled. Nothing is sent."`
 	Pause       pauseCmd       `cmd:"" help:"Stop every process of the bot from sending. What is begun finishes."`
 	Resume      resumeCmd      `cmd:"" help:"Take pause back."`
+	Log         logCmd         `cmd:"" help:"Show what the bot decided and why."`
+	Forget      forgetCmd      `cmd:"" help:"Erase what the bot keeps of a person, and prove it."`
 	Sim         simCmd         `cmd:"" help:"Serve the simulated Inbox API alone."`
 	Version     versionCmd     `cmd:"" help:"Print version, commit and Go version."`
 	Healthcheck healthcheckCmd `cmd:"" hidden:"" help:"Ask a running bot on this machine whether it is alive."`

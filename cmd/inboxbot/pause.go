@@ -47,20 +47,29 @@ func (resumeCmd) Run(ctx context.Context, p *process) error {
 
 // teamStore opens the Redis that the running bot uses.
 func teamStore(ctx context.Context, p *process) (*redisstore.Store, error) {
+	_, store, err := openTeam(ctx, p)
+	return store, err
+}
+
+// openTeam opens the Redis that a running bot of the same environment uses, and
+// the part of it that bots of this BOT_MODE use.
+func openTeam(ctx context.Context, p *process) (Config, *redisstore.Store, error) {
 	cfg, err := readConfig(ctx, p.environ, needInbox)
 	if err != nil {
-		return nil, err
+		return cfg, nil, err
 	}
 	if !cfg.RedisURL.Set() {
-		return nil, newConfigError([]string{"REDIS_URL: not set: a bot with an embedded store cannot be reached from here; stop its process instead"})
+		return cfg, nil, newConfigError([]string{"REDIS_URL: not set: a bot with an embedded store cannot be reached from here; stop its process instead"})
 	}
 	team, err := askInbox(ctx, cfg)
 	if err != nil {
-		return nil, fmt.Errorf("inbox: %w", err)
+		return cfg, nil, fmt.Errorf("inbox: %w", err)
 	}
-	store, err := redisstore.Open(ctx, redisstore.Options{URL: cfg.RedisURL.Reveal(), Team: team.ID, Lease: cfg.Lease()})
+	store, err := redisstore.Open(ctx, redisstore.Options{
+		URL: cfg.RedisURL.Reveal(), Team: team.ID, Namespace: cfg.namespace(), Lease: cfg.Lease(),
+	})
 	if err != nil {
-		return nil, fmt.Errorf("REDIS_URL: %w", err)
+		return cfg, nil, fmt.Errorf("REDIS_URL: %w", err)
 	}
-	return store, nil
+	return cfg, store, nil
 }
