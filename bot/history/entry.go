@@ -9,6 +9,7 @@ package history
 
 import (
 	"fmt"
+	"math"
 	"strings"
 	"time"
 	"unicode/utf8"
@@ -118,11 +119,11 @@ const (
 func Of(h bot.Handled) (Entry, Detail) {
 	th := h.Thought
 	e := Entry{
-		At: h.At, Thread: h.Thread, Message: h.Message, Account: h.Account,
+		At: sane(h.At), Thread: h.Thread, Message: h.Message, Account: h.Account,
 		Outcome: h.Outcome, Cause: h.Cause, Guard: h.Guard, Mode: h.Mode, Generation: h.Generation,
 		WaitedMS: h.Waited.Milliseconds(), ElapsedMS: h.Elapsed.Milliseconds(),
-		Tokens: Tokens{h.Tokens.Prompt, h.Tokens.Cached, h.Tokens.Completion}, USD: h.USD,
-		Template: th.Prompt.Template, Confidence: th.Decision.Confidence, Language: th.Decision.Language,
+		Tokens: Tokens{h.Tokens.Prompt, h.Tokens.Cached, h.Tokens.Completion}, USD: finite(h.USD),
+		Template: th.Prompt.Template, Confidence: finite(th.Decision.Confidence), Language: th.Decision.Language,
 		Person: Person{
 			Prospect: clip(h.Prospect), ProspectID: clip(h.ProspectID),
 			Asked: clip(h.Asked), Reason: clip(h.Reason), Reply: clip(h.Reply),
@@ -149,6 +150,22 @@ func Of(h bot.Handled) (Entry, Detail) {
 		d.Findings = append(d.Findings, Finding{f.Check, words.cut(f.Span), f.Detail})
 	}
 	return e, d
+}
+
+// finite is f, or 0 where JSON has no word for it.
+func finite(f float64) float64 {
+	if math.IsNaN(f) || math.IsInf(f, 0) {
+		return 0
+	}
+	return f
+}
+
+// sane is t, or no time where JSON has no word for it.
+func sane(t time.Time) time.Time {
+	if y := t.Year(); y < 0 || y > 9999 {
+		return time.Time{}
+	}
+	return t.UTC()
 }
 
 func checkOf(c bot.Check) Check {

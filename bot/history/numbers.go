@@ -91,11 +91,11 @@ func (v *View) Numbers(from, to time.Time, account string) Numbers {
 		n.Since = chunks[0][0].At
 	}
 	var answers, work []int64
-	f := Filter{From: from, To: to, Account: account}
+	wanted := Filter{From: from, To: to, Account: account}.matcher()
 	for _, c := range chunks {
 		for i := range c {
 			e := &c[i]
-			if !f.Match(e) {
+			if !wanted.match(e) {
 				continue
 			}
 			n.add(e)

@@ -63,17 +63,16 @@ func (w *Writer) leaveOut(n int) {
 }
 
 // Run appends what is handed in until ctx ends, then what is left, for at most
-// three seconds more.
+// ten seconds more.
 func (w *Writer) Run(ctx context.Context) {
-	for {
+	for ctx.Err() == nil {
 		select {
 		case <-ctx.Done():
-			w.flush(ctx)
-			return
 		case h := <-w.queue:
 			w.keep(ctx, w.batch(h))
 		}
 	}
+	w.flush(ctx)
 }
 
 // batch is h and what else is there already.
@@ -98,24 +97,26 @@ func itemOf(h bot.Handled) Item {
 // keep appends items, patiently until ctx ends and then once more.
 func (w *Writer) keep(ctx context.Context, items []Item) {
 	for pause := retryLeast; ; pause = min(retryMost, 2*pause) {
+		last := ctx.Err() != nil
 		err := w.try(ctx, items)
 		w.complain(err)
-		if err == nil {
+		switch {
+		case err == nil:
+			return
+		case last:
+			w.leaveOut(len(items))
 			return
 		}
 		select {
 		case <-time.After(pause):
 		case <-ctx.Done():
-			if err := w.try(context.WithoutCancel(ctx), items); err != nil {
-				w.leaveOut(len(items))
-			}
-			return
 		}
 	}
 }
 
+// try appends items once; what is begun when the program ends is finished.
 func (w *Writer) try(ctx context.Context, items []Item) error {
-	ctx, cancel := context.WithTimeout(ctx, appendTimeout)
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), appendTimeout)
 	defer cancel()
 	return w.to.LogAppendAll(ctx, items)
 }
@@ -127,7 +128,7 @@ func (w *Writer) flush(ctx context.Context) {
 		items := w.batch(<-w.queue)
 		err := errLate
 		if time.Now().Before(end) {
-			err = w.try(context.WithoutCancel(ctx), items)
+			err = w.try(ctx, items)
 		}
 		if err != nil {
 			w.leaveOut(len(items))

@@ -3,6 +3,7 @@ package redisstore_test
 import (
 	"context"
 	"fmt"
+	"os"
 	"regexp"
 	"strconv"
 	"sync"
@@ -12,6 +13,7 @@ import (
 	"github.com/redis/go-redis/v9"
 
 	"inboxbot/bot"
+	"inboxbot/bot/history"
 	"inboxbot/bot/redisstore"
 )
 
@@ -152,4 +154,80 @@ func memory(b *testing.B, tags int) {
 func usedMemory(b *testing.B, c *redis.Client) int {
 	info := must(c.Info(b.Context(), "memory").Result())
 	return must(strconv.Atoi(regexp.MustCompile(`used_memory:(\d+)`).FindStringSubmatch(info)[1]))
+}
+
+// BenchmarkLogAppend appends decisions one by one, and by the 50 as a Writer does.
+func BenchmarkLogAppend(b *testing.B) {
+	for _, n := range []int{1, 50} {
+		b.Run(fmt.Sprint(n), func(b *testing.B) {
+			stores(b, func(b *testing.B, s *redisstore.Store) {
+				count := 0
+				for b.Loop() {
+					items := make([]history.Item, n)
+					for i := range items {
+						count++
+						items[i] = typical(count)
+					}
+					if err := s.LogAppendAll(b.Context(), items); err != nil {
+						b.Fatal(err)
+					}
+				}
+				b.ReportMetric(float64(count)/b.Elapsed().Seconds(), "entries/s")
+			})
+		})
+	}
+}
+
+// typical is a decision with a prompt as long as the shipped one with some facts.
+func typical(i int) history.Item {
+	item := decision(fmt.Sprintf("tz4a298xw76a%012d", i/2), fmt.Sprintf("mz4a298xw76a%012d", i), bot.Reply)
+	item.Entry.Person = history.Person{
+		Prospect: fmt.Sprint("prospect_", i/2), ProspectID: fmt.Sprint(1_700_000_000_000 + i/2),
+		Asked:  fmt.Sprint("Hi there, I ordered the Guji last week and wonder how long shipping to Austria takes, number ", i),
+		Reason: "shipping times stand in the facts",
+		Reply:  "Hello! Parcels to Austria take 3 to 5 working days and cost 8,90 EUR; yours should be with you by Friday at the latest.",
+	}
+	text := must(os.ReadFile("../../prompts/system.tmpl"))
+	item.Detail.System = string(text) + noise(300, uint64(i))
+	item.Detail.Asked, item.Detail.Reply = item.Entry.Asked, item.Entry.Reply
+	for range 20 {
+		item.Detail.Checks = append(item.Detail.Checks, history.Check{Guard: "person-took-over"})
+	}
+	return item
+}
+
+// BenchmarkLogMemory fills a real server with 50,000 decisions and reports what one
+// takes, its detail apart, and how many details fit into the room they have.
+func BenchmarkLogMemory(b *testing.B) {
+	const entries = 50_000
+	for _, row := range []struct {
+		name    string
+		details bool
+	}{{"entries", false}, {"with-details", true}} {
+		b.Run(row.name, func(b *testing.B) {
+			url := startRedis(b).url()
+			c := redis.NewClient(must(redis.ParseURL(url)))
+			defer c.Close()
+			for b.Loop() {
+				s := open(b, redisstore.Options{URL: url, Team: "a5t7m2x9c4v1b6n3q8z0k7j2", Fresh: true})
+				before := usedMemory(b, c)
+				for i := 0; i < entries; i += 50 {
+					items := make([]history.Item, 50)
+					for j := range items {
+						if items[j] = typical(i + j); !row.details {
+							items[j].Detail = history.Detail{}
+						}
+					}
+					if err := s.LogAppendAll(b.Context(), items); err != nil {
+						b.Fatal(err)
+					}
+				}
+				b.ReportMetric(float64(usedMemory(b, c)-before)/entries, "B/entry")
+				b.ReportMetric(float64(must(c.HLen(b.Context(), "inboxbot:{a5t7m2x9c4v1b6n3q8z0k7j2}:log:details").Result())), "details")
+				if err := c.FlushAll(b.Context()).Err(); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
+	}
 }

@@ -1,5 +1,11 @@
 package redisstore
 
+import (
+	"github.com/redis/go-redis/v9"
+
+	"inboxbot/bot/history"
+)
+
 // SetRunID is what happens when a new connection reaches another server.
 func SetRunID(s *Store, id string) { s.runID.Store(&id) }
 
@@ -14,3 +20,11 @@ func TryURL(raw string) error {
 	}
 	return c.Close()
 }
+
+// ReadEntry reads a row of the log.
+func ReadEntry(id, facts, words string) history.Entry {
+	return readEntry(redis.XMessage{ID: id, Values: map[string]any{"e": facts, "t": "thread"}}, words)
+}
+
+// ReadDetail reads a detail of the log.
+var ReadDetail = readDetail

@@ -285,3 +285,24 @@ func TestLogOfAnotherVersion(t *testing.T) {
 		}
 	})
 }
+
+// FuzzReadEntry: whatever stands in the log, reading it neither fails nor panics,
+// and keeps its place.
+func FuzzReadEntry(f *testing.F) {
+	f.Add(`{"at":"2026-11-24T14:10:00Z","outcome":"reply","tokens":{"in":1}}`, `{"prospect":"mira_koch"}`, "detail")
+	f.Add(`{"erased":["1-0"]}`, "", "")
+	f.Add(`{"outcome":"reply","erased":7}`, `[]`, "\x00")
+	f.Fuzz(func(t *testing.T, facts, words, detail string) {
+		e := redisstore.ReadEntry("7-1", facts, words)
+		if e.ID != "7-1" {
+			t.Fatalf("entry %+v", e)
+		}
+		v := history.NewView(3)
+		v.Add(e)
+		v.Query(history.Filter{Text: words, Person: facts})
+		v.Numbers(time.Unix(0, 0), time.Unix(1e9, 0), "")
+		if d, err := redisstore.ReadDetail(detail); err != nil && !errors.Is(err, redisstore.ErrNoDetail) {
+			t.Fatalf("detail %+v, %v", d, err)
+		}
+	})
+}

@@ -88,7 +88,7 @@ type Options struct {
 	Retention  time.Duration // how long terminal records are kept, default 30 days
 
 	LogKeep    time.Duration // how long decisions are kept, default 30 days
-	LogEntries int           // most decisions that are kept, default 200,000
+	LogEntries int           // most decisions that are kept, default 100,000
 	LogDetails int64         // most bytes of their details, compressed; the oldest go first; default 64 MiB
 
 	// Fresh says that this Redis has never served this team, so that the first
@@ -106,7 +106,7 @@ const (
 	defaultSettle    = 30 * time.Second
 	defaultRetention = 30 * 24 * time.Hour
 
-	defaultLogEntries = 200_000
+	defaultLogEntries = 100_000
 	defaultLogDetails = 64 << 20
 )
 

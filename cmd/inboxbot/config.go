@@ -65,6 +65,8 @@ type Config struct {
 	MaxReplyChars  int    `env:"BOT_MAX_REPLY_CHARS, default=2000" help:"longest reply in characters as X counts them (UTF-16), up to 10000; a longer draft goes to a person"`
 	HandoffTag     string `env:"BOT_HANDOFF_TAG, default=needs-human" help:"tag that hands a prospect to people; removing it gives them back"`
 
+	LedgerDays int `env:"BOT_LEDGER_DAYS, default=30" help:"days that decisions are kept to be read; what keeps anybody from being answered twice stays 30 days in any case"`
+
 	HTTPAddr     string        `env:"BOT_HTTP_ADDR, default=127.0.0.1:8080" help:"serves /healthz, /readyz and /metrics; set but empty: off"`
 	AlertURL     Secret        `env:"BOT_ALERT_URL" help:"webhook that hears what is wrong, once, hourly and when it is over; empty: nobody does"`
 	AlertFormat  string        `env:"BOT_ALERT_FORMAT, default=slack" help:"slack (Mattermost too) or plain (ntfy and the like)"`
@@ -398,6 +400,7 @@ func (r *envReader) check(c *Config) {
 	if c.MaxUSDPerDay > 0 && c.PriceInput == 0 && c.PriceOutput == 0 {
 		r.problem("BOT_MAX_USD_PER_DAY", "needs prices to count with: set OPENAI_PRICE_INPUT and OPENAI_PRICE_OUTPUT, in USD per million tokens")
 	}
+	checkRange(r, "BOT_LEDGER_DAYS", c.LedgerDays, 1, 366)
 	checkRange(r, "BOT_SHUTDOWN_TIMEOUT", c.ShutdownTimeout, minShutdown, maxShutdown)
 	if !(c.QuotaShare > 0 && c.QuotaShare <= 1) { // written so that NaN fails too
 		r.problem("BOT_QUOTA_SHARE", "%v is out of range: write a share above 0 and up to 1, such as 0.5", c.QuotaShare)

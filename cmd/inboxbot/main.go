@@ -55,6 +55,8 @@ type cli struct {
 	Resume      resumeCmd      `cmd:"" help:"Take pause back."`
 	Env         envCmd         `cmd:"" help:"Print the names that expressions in the rule file may use."`
 	Schema      schemaCmd      `cmd:"" help:"Print the JSON Schema of the rule file, for editors."`
+	Log         logCmd         `cmd:"" help:"Show what the bot decided and why."`
+	Forget      forgetCmd      `cmd:"" help:"Erase what the bot keeps of a person, and prove it."`
 	Sim         simCmd         `cmd:"" help:"Serve the simulated Inbox API alone."`
 	Dashboards  dashboardsCmd  `cmd:"" help:"Write a Grafana dashboard and Prometheus alert rules."`
 	Version     versionCmd     `cmd:"" help:"Print version, commit and Go version."`

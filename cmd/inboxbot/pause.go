@@ -64,6 +64,10 @@ func openTeamStore(ctx context.Context, p *process) (Config, *redisstore.Store, 
 
 // teamStore opens the Redis that cfg names, as the team's. The caller closes it.
 func teamStore(ctx context.Context, cfg Config) (*redisstore.Store, error) {
+	return openNamespace(ctx, cfg, "")
+}
+
+func openNamespace(ctx context.Context, cfg Config, namespace string) (*redisstore.Store, error) {
 	if !cfg.RedisURL.Set() {
 		return nil, newConfigError([]string{"REDIS_URL: not set: the bot is reached through its Redis; one with an embedded store cannot be reached from here, stop its process instead"})
 	}
@@ -71,9 +75,22 @@ func teamStore(ctx context.Context, cfg Config) (*redisstore.Store, error) {
 	if err != nil {
 		return nil, fmt.Errorf("inbox: %w", err)
 	}
-	store, err := redisstore.Open(ctx, redisstore.Options{URL: cfg.RedisURL.Reveal(), Team: team.ID, Lease: cfg.Lease()})
+	store, err := redisstore.Open(ctx, redisstore.Options{
+		URL: cfg.RedisURL.Reveal(), Team: team.ID, Namespace: namespace, Lease: cfg.Lease(),
+	})
 	if err != nil {
 		return nil, fmt.Errorf("REDIS_URL: %w", err)
 	}
 	return store, nil
+}
+
+// openTeam opens the Redis that a running bot of the same environment uses, and
+// the part of it that bots of this BOT_MODE use. The caller closes it.
+func openTeam(ctx context.Context, p *process) (Config, *redisstore.Store, error) {
+	cfg, err := readConfig(ctx, p.environ, needInbox)
+	if err != nil {
+		return cfg, nil, err
+	}
+	store, err := openNamespace(ctx, cfg, cfg.namespace())
+	return cfg, store, err
 }

@@ -17,6 +17,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"inboxbot/bot"
+	"inboxbot/bot/history"
 	"inboxbot/bot/openaichat"
 	"inboxbot/bot/redisstore"
 	"inboxbot/inboxapi"
@@ -161,6 +162,7 @@ type parts struct {
 	live   *generations
 	model  bot.Model
 	close  func()
+	told   *history.Writer // to the decision log
 
 	reserve func(context.Context) (bool, error) // pays for a send; nil: nothing is to be paid
 
@@ -204,6 +206,7 @@ func wire(ctx context.Context, cfg Config, gen loaded, p *process, o wiring) (*p
 	}
 	w.live = newGenerations(cfg, originOf(cfg, w.store, w.log), gen, w.log)
 	w.reg.MustRegister(w.live)
+	w.keepLog(ctx)
 	budget.budget.Store(w.store.Budget(teamQuota))
 	if cfg.OpenAIModel != "" {
 		if w.model, err = newModel(cfg); err != nil {
@@ -247,17 +250,23 @@ func teamOf(ctx context.Context, client *inboxapi.Client, log *slog.Logger) (inb
 	}
 }
 
+// namespace is the part of the store that bots of this mode use.
+func (c Config) namespace() string {
+	switch c.Mode {
+	case modeDry:
+		return "dry"
+	case modeShadow:
+		return "shadow"
+	}
+	return ""
+}
+
 // openStore opens Redis, or the embedded store. A dry run keeps its records
 // apart, so that going live finds none of its would-be replies.
 func (w *parts) openStore(ctx context.Context, fresh bool) error {
 	o := redisstore.Options{
-		URL: w.cfg.RedisURL.Reveal(), Team: w.team.ID, Lease: w.cfg.Lease(), Fresh: fresh || !w.cfg.Live(), Logger: w.log,
-	}
-	switch w.cfg.Mode {
-	case modeDry:
-		o.Namespace = "dry"
-	case modeShadow:
-		o.Namespace = "shadow"
+		URL: w.cfg.RedisURL.Reveal(), Team: w.team.ID, Namespace: w.cfg.namespace(),
+		Lease: w.cfg.Lease(), LogKeep: time.Duration(w.cfg.LedgerDays) * day, Fresh: fresh || !w.cfg.Live(), Logger: w.log,
 	}
 	var err error
 	if w.cfg.RedisURL.Set() {
@@ -276,15 +285,43 @@ func (w *parts) openStore(ctx context.Context, fresh bool) error {
 	return err
 }
 
-// newBot builds the bot of these parts.
+// keepLog has decisions appended to the log, until w.close: what is decided while
+// the bot stops is written too.
+func (w *parts) keepLog(ctx context.Context) {
+	lost := prometheus.NewCounter(prometheus.CounterOpts{
+		Name: "inboxbot_log_left_out_total", Help: "Decisions that did not get into the decision log because the store was away.",
+	})
+	w.reg.MustRegister(lost)
+	w.told = history.NewWriter(w.store, w.log, func(n int) { lost.Add(float64(n)) })
+	ctx, stop := context.WithCancel(context.WithoutCancel(ctx))
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		w.told.Run(ctx)
+	}()
+	rest := w.close
+	w.close = func() {
+		stop()
+		<-done
+		rest()
+	}
+}
+
+// newBot builds the bot of these parts; handled may be nil.
 func (w *parts) newBot(handled func(bot.Handled)) (*bot.Bot, error) {
+	tell := func(h bot.Handled) {
+		w.told.Handled(h)
+		if handled != nil {
+			handled(h)
+		}
+	}
 	deps := bot.Deps{
 		Inbox: w.client, Claims: w.store, Ledger: w.store, Model: w.model,
 		Drafts: w.store, Purse: w.store, Echoes: w.store,
 		Generation: w.live.current, Refused: w.live.refused,
 		Team: w.team, Logger: w.log, Metrics: bot.NewMetrics(w.reg),
 		Leader: w.store, Switch: pauseSwitch{w.store}, Reserve: w.reserve,
-		Handled: handled, Now: w.client.Now,
+		Handled: tell, Now: w.client.Now,
 	}
 	b, err := bot.New(deps, w.cfg.botConfig())
 	if err == nil {
