@@ -1,6 +1,7 @@
 package draftcheck_test
 
 import (
+	"encoding/json"
 	"fmt"
 	"os"
 	"slices"
@@ -74,7 +75,7 @@ type score struct {
 // tally is one check's part in a score.
 type tally struct{ bad, caught, held int }
 
-func judge(t *testing.T, file string) score {
+func judge(t *testing.T, file string, changed ...func(*draftcheck.Input)) score {
 	t.Helper()
 	var h houses
 	var rows []draft
@@ -90,7 +91,11 @@ func judge(t *testing.T, file string) score {
 			t.Fatalf("%s: row %q has no name, one that stands twice, or wants an unknown check", file, d.Name)
 		}
 		seen[d.Name] = true
-		s.add(t, d, draftcheck.Run(h.input(t, d), nil))
+		in := h.input(t, d)
+		for _, change := range changed {
+			change(&in)
+		}
+		s.add(t, d, draftcheck.Run(in, nil))
 	}
 	return s
 }
@@ -158,4 +163,64 @@ func TestCorpus(t *testing.T) {
 			t.Errorf("%q comes out right; it is no known miss any more", name)
 		}
 	}
+}
+
+// A caller that cannot tell facts from instructions: what the sentences of the
+// system text look like has to do.
+func TestCorpusWithoutFacts(t *testing.T) {
+	s := judge(t, "testdata/corpus.yaml", func(in *draftcheck.Input) { in.Facts = nil })
+	t.Log(&s)
+	if percent(s.caught, s.bad) < 95 || percent(s.held, s.good) > 4 {
+		t.Errorf("caught %d of %d, falsely held %d of %d", s.caught, s.bad, s.held, s.good)
+	}
+}
+
+// What people and other bots really wrote to customers. The facts behind it are
+// not known, so prices, dates and long numbers are of no use here; everything else
+// has to pass. Promises are counted: support people do say "let me check".
+func TestRealReplies(t *testing.T) {
+	const file = "../../../shared/data/conversations.jsonl"
+	f, err := os.Open(file)
+	if err != nil {
+		t.Skip("the corpus ../shared/data/conversations.jsonl is not here")
+	}
+	defer f.Close()
+	replies, held := 0, map[string]int{}
+	for dec := json.NewDecoder(f); dec.More(); {
+		var c struct {
+			ID       string
+			Messages []struct{ From, Text string }
+		}
+		if err := dec.Decode(&c); err != nil {
+			t.Fatal(err)
+		}
+		in := draftcheck.Input{Language: "en"}
+		for _, m := range c.Messages {
+			if m.From == "prospect" {
+				in.Inbound = append(in.Inbound, m.Text)
+				continue
+			}
+			in.Text = m.Text
+			replies++
+			for _, f := range draftcheck.Run(in, unknownFacts) {
+				held[f.Check]++
+				t.Logf("%s: %s: %q", c.ID, f.Check, f.Span)
+			}
+			in.Outbound = append(in.Outbound, m.Text)
+		}
+	}
+	t.Logf("%d replies, findings %v", replies, held)
+	if promises := held["promise"]; 100*promises > 2*replies {
+		t.Errorf("%d of %d replies are held as promises", promises, replies)
+	}
+	delete(held, "promise")
+	if replies == 0 || len(held) > 0 {
+		t.Errorf("%d replies, falsely held %v", replies, held)
+	}
+}
+
+// unknownFacts are the checks that need the facts.
+var unknownFacts = map[string]draftcheck.Mode{
+	"links": draftcheck.Off, "emails": draftcheck.Off, "phones": draftcheck.Off,
+	"prices": draftcheck.Off, "percentages": draftcheck.Off, "dates": draftcheck.Off,
 }

@@ -99,8 +99,8 @@ func (s *scan) addEmail(at place, address string) {
 }
 
 func (s *scan) takeBytes(at place) {
-	i, _ := slices.BinarySearchFunc(s.toks, at.start, func(t tok, start int) int { return t.end - 1 - start })
-	for ; i < len(s.toks) && s.toks[i].start < at.end; i++ {
+	i, _ := slices.BinarySearchFunc(s.toks, at.start, func(t tok, start int) int { return t.end() - 1 - start })
+	for ; i < len(s.toks) && s.toks[i].start() < at.end; i++ {
 		s.toks[i].kind = taken
 	}
 }

@@ -29,7 +29,7 @@ func compile(names map[string]string, lines string) patterns {
 	p := patterns{}
 	for line := range strings.Lines(lines) {
 		var one pattern
-		for _, field := range strings.Fields(line) {
+		for field := range strings.FieldsSeq(line) {
 			if all, ok := names[field]; ok {
 				field = all
 			}

@@ -194,7 +194,7 @@ func promises(d *draft) []Finding {
 	}
 	var found []Finding
 	for _, h := range promising.find(d.words) {
-		if !d.inFacts(h) && !(d.depends(h) && !d.elsewhere(h)) {
+		if kept := d.inFacts(h) || d.depends(h) && !d.elsewhere(h); !kept {
 			found = append(found, d.promised(h))
 		}
 	}
