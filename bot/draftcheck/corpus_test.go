@@ -221,6 +221,5 @@ func TestRealReplies(t *testing.T) {
 
 // unknownFacts are the checks that need the facts.
 var unknownFacts = map[string]draftcheck.Mode{
-	"links": draftcheck.Off, "emails": draftcheck.Off, "phones": draftcheck.Off,
-	"prices": draftcheck.Off, "percentages": draftcheck.Off, "dates": draftcheck.Off,
+	"phones": draftcheck.Off, "prices": draftcheck.Off, "percentages": draftcheck.Off, "dates": draftcheck.Off,
 }

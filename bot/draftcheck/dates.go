@@ -57,6 +57,9 @@ var (
 var onDay = setOf(`on by until till before after from since for am bis vom zum ab den le du au avant dès el del desde hasta antes dia até il dal entro op vanaf tot od do dnia
 	monday tuesday wednesday thursday friday saturday sunday mon tue wed thu fri sat sun montag dienstag mittwoch donnerstag freitag samstag sonntag mo di mi fr sa so`)
 
+// inParts are words before numbers that count versions and chapters.
+var inParts = setOf(`version versions v firmware release update ios android macos chapter section kapitel abschnitt punkt chapitre capítulo capitolo hoofdstuk wersja wersji`)
+
 // date reads a day that begins at i.
 func (s *scan) date(i int) (from, to int) {
 	if before := s.at(i - 1); before.kind == letters && before.end() == s.at(i).start() && before.text[0] < utf8.RuneSelf {
@@ -131,6 +134,9 @@ func (s *scan) meansDay(first, second int, sep string) bool {
 	before := s.back(first - 1)
 	named := onDay[s.word(before)]
 	a, b := s.number(first, 2), s.number(second, 2)
+	if inParts[s.word(before)] {
+		return false
+	}
 	leading := s.at(first).text[0] == '0' || s.at(second).text[0] == '0'
 	switch sep {
 	case ".":
@@ -376,6 +382,9 @@ func (s *scan) minutesAfter(i int) (minute, to int, sure bool) {
 	return 0, i + 1, false
 }
 
+// afterAm are words after a German "am".
+var afterAm = setOf(`tag montag dienstag mittwoch donnerstag freitag samstag sonntag wochenende morgen abend nachmittag vormittag stück ende anfang besten selben gleichen nächsten`)
+
 func (s *scan) isNoon(i int) bool {
 	end, _ := s.noon(i)
 	return end > 0
@@ -386,6 +395,9 @@ func (s *scan) noon(i int) (end int, pm bool) {
 	i = s.skip(i)
 	switch w := s.word(i); w {
 	case "am", "pm":
+		if afterAm[s.word(s.skip(i+1))] {
+			return 0, false
+		}
 		return i + 1, w == "pm"
 	case "a", "p":
 		if s.is(i+1, ".") && s.word(i+2) == "m" {

@@ -59,7 +59,7 @@ var (
 	standsFor = setOf("producto", //nolint:misspell // Spanish
 		`name names first last full firstname lastname username user customer client prospect person recipient company firm business
 		date day time month year link url website site page order number tracking price amount total cost currency product item email mail e
-		phone address city country discount code x xx xxx xxxx tbd todo placeholder here the of our their s
+		phone address city country discount code xx xxx xxxx tbd todo placeholder here the of our their s
 		vorname nachname kunde kundin firma datum uhrzeit bestellnummer preis betrag produkt adresse hier
 		nom prénom entreprise lien prix montant produit adresse numéro de commande nombre apellido empresa enlace precio importe fecha
 		nome cognome azienda prezzo prodotto data preço produto empresa naam bedrijf prijs datum imię nazwisko cena`)
@@ -87,23 +87,25 @@ var wordsOfModels = compile(nil, `
 	my last knowledge|training update|cutoff|data
 	i don t|not have personal opinions|feelings|experiences|preferences
 	i don t|not have real time access|data|information
-	als ki|ai|kunstliche|sprachmodell|grosses
-	als ki|ai sprachmodell|modell|assistent
-	ich bin nur|lediglich ein sprachmodell|ki
-	en tant que modele|ia|qu
-	en tant qu ia|intelligence|assistant
+	als ki|ai sprachmodell|modell|kann|habe
+	als großes|reines|ein sprachmodell
+	als sprachmodell
+	als künstliche intelligenz
+	ich bin nur|lediglich ein sprachmodell
+	en tant que modèle de langage
+	en tant qu ia|intelligence
 	como modelo|ia|inteligencia de|artificial|linguagem lenguaje|linguagem|no|nao|yo|eu
 	como modelo de lenguaje|linguagem|idioma
-	como un|uma|um modelo|ia|inteligencia
+	como un|uma|um modelo|ia|inteligencia de|artificial lenguaje|linguagem|eu|yo|no|não
 	come modello|ia|intelligenza linguistico|artificiale|di
-	come un modello|ia
+	come un modello linguistico|di
 	als taalmodel|ai
 	als een ai|taalmodel|kunstmatige
 	jako model|sztuczna jezykowy|inteligencja
-	here s|is a|the|your|my draft|possible|suggested|potential|sample|revised|polite reply|response|answer|message|version
-	here s|is a|the|your|my draft|reply|response|message
-	hier ist ein|eine|der|die mögliche|möglicher|entwurf|antwortentwurf|antwortvorschlag|antwort
-	voici une|la|ma réponse|proposition
+	here s|is a|the|your|my draft|possible|suggested|potential|sample|revised|polite reply|response|answer|message
+	here s|is a|the|your|my reply|response
+	hier ist ein|eine mögliche|möglicher|antwortentwurf|antwortvorschlag|antwort
+	voici une|la|ma réponse
 	aquí tienes|está una|la respuesta
 	lorem ipsum
 `)
@@ -118,7 +120,7 @@ var greetings = setOf(`hi hello hey dear hallo hola bonjour salut ciao oi olá c
 	thanks thank sorry danke gracias merci obrigado grazie bedankt`)
 
 // notMessages are texts that were meant as a decision.
-var notMessages = setOf(`skip handoff reply none null undefined n/a no_reply noreply escalate [skip] [handoff] "" ...`)
+var notMessages = setOf(`skip handoff reply null undefined n/a no_reply noreply escalate [skip] [handoff] "" ...`)
 
 func leftovers(d *draft) []Finding {
 	if notMessages[strings.ToLower(strings.TrimSpace(d.Text))] {

@@ -44,7 +44,7 @@ var moneys = []struct{ words, codes string }{
 	{"₴ грн гривень", "UAH"},
 	{"₺ tl", "TRY"},
 	{"₪ shekel shekels", "ILS"},
-	{"ft forint", "HUF"},
+	{"forint", "HUF"},
 	{"lei lej", "RON MDL"},
 	{"dirham dirhams درهم", "AED MAD"},
 	{"riyal ريال", "SAR QAR"},
