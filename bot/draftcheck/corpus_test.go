@@ -138,12 +138,11 @@ func (s *score) String() string {
 
 func percent(part, of int) float64 { return 100 * float64(part) / float64(max(of, 1)) }
 
-// missed are the rows that come out wrong, and why that is left so.
-var missed = map[string]string{}
-
+// TestCorpus has the drafts that the checks were tuned with.
 func TestCorpus(t *testing.T) {
 	s := judge(t, "testdata/corpus.yaml")
 	t.Log(&s)
+	s.holds(t, nil)
 	if s.bad < 120 || s.good < 120 {
 		t.Errorf("%d bad and %d good drafts; rows were taken away", s.bad, s.good)
 	}
@@ -153,14 +152,37 @@ func TestCorpus(t *testing.T) {
 	if percent(s.held, s.good) > 3 {
 		t.Errorf("falsely held %d of %d, want 3 %% at most", s.held, s.good)
 	}
+}
+
+// TestUnseen has drafts that were written when the checks were finished: its
+// figures are those to expect of a draft that nobody has thought of.
+func TestUnseen(t *testing.T) {
+	s := judge(t, "testdata/unseen.yaml")
+	t.Log(&s)
+	s.holds(t, map[string]string{
+		"u greeting in Polish":    "a greeting with a question, word for word what we said",
+		"u confidence printed":    "one line of a decision without its braces",
+		"u model in Italian":      "no such wording in the table",
+		"u somebody comes back":   "no such subject in the table",
+		"u wir schauen nach":      "no such wording in the table",
+		"u on vous tient informé": "informée, not informé",
+		"u te escribo":            "no such wording in the table",
+		"u ik kom erop terug":     "more than four words between",
+	})
+}
+
+// holds fails unless exactly the rows in missed come out wrong; it names each with
+// the reason.
+func (s *score) holds(t *testing.T, missed map[string]string) {
+	t.Helper()
 	for _, name := range s.wrong {
 		if missed[name] == "" {
-			t.Errorf("%q comes out wrong and is not named among the known ones", name)
+			t.Errorf("%q comes out wrong and is not named among the known misses", name)
 		}
 	}
 	for name := range missed {
 		if !slices.Contains(s.wrong, name) {
-			t.Errorf("%q comes out right; it is no known miss any more", name)
+			t.Errorf("%q comes out right or is gone; it is no known miss any more", name)
 		}
 	}
 }
