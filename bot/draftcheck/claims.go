@@ -3,6 +3,7 @@ package draftcheck
 import (
 	"slices"
 	"strings"
+	"sync"
 	"time"
 	"unicode"
 	"unicode/utf8"
@@ -18,8 +19,7 @@ type claims struct {
 	dates    []date
 	times    []clock
 
-	bare       []number   // numbers that are none of these and count no word that follows
-	currencies currencies // that are named without a number
+	bare func() bare // what else may be a price; read when nothing better is found
 }
 
 // reading is how a text is read: a draft claims only what is certainly meant; what
@@ -37,7 +37,7 @@ type place struct{ start, end int }
 // read finds the claims of a text. What one kind has taken no other reads: a date
 // is no phone number.
 func read(text string, as reading) *claims {
-	c := &claims{}
+	c := &claims{bare: func() bare { return bare{} }}
 	hasDigit := strings.ContainsAny(text, "0123456789")
 	if !hasDigit && !strings.ContainsAny(text, ".@:/[({") && !mayHideDots(text) {
 		return c
@@ -51,9 +51,7 @@ func read(text string, as reading) *claims {
 		s.each(s.price)
 		s.each(s.phone)
 	}
-	if as == loose {
-		s.readBare()
-	}
+	c.bare = sync.OnceValue(s.readBare)
 	return c
 }
 
@@ -110,10 +108,13 @@ func unknown[C any](d *draft, detail string, of func(*claims) []C, at func(C) pl
 // tok is a piece of a text: letters of one script family, digits, white space or
 // one other character.
 type tok struct {
-	kind       kind
-	start, end int
-	text       string
+	text string
+	at   uint32 // where it begins
+	kind kind
 }
+
+func (t tok) start() int { return int(t.at) }
+func (t tok) end() int   { return int(t.at) + len(t.text) }
 
 type kind uint8
 
@@ -126,7 +127,7 @@ const (
 )
 
 func tokens(text string) []tok {
-	toks := make([]tok, 0, len(text)/3+1)
+	toks := make([]tok, 0, len(text)*2/5+8)
 	for i := 0; i < len(text); {
 		r, n := utf8.DecodeRuneInString(text[i:])
 		k := kindOf(r)
@@ -138,7 +139,7 @@ func tokens(text string) []tok {
 			}
 			end += m
 		}
-		toks = append(toks, tok{k, i, end, text[i:end]})
+		toks = append(toks, tok{text[i:end], uint32(i), k})
 		i = end
 	}
 	return toks
@@ -193,7 +194,7 @@ func (s *scan) take(from, to int) {
 }
 
 func (s *scan) place(from, to int) place {
-	return place{s.toks[from].start, s.toks[to-1].end}
+	return place{s.toks[from].start(), s.toks[to-1].end()}
 }
 
 // at is the piece at i; outside the text, a line's end.

@@ -39,7 +39,7 @@ var monthNames = monthTable(
 func monthTable(lines ...string) map[string]int {
 	months := map[string]int{}
 	for i, line := range lines {
-		for _, w := range strings.Fields(line) {
+		for w := range strings.FieldsSeq(line) {
 			months[fold(w)] = i + 1
 		}
 	}
@@ -57,9 +57,12 @@ var (
 var onDay = setOf(`on by until till before after from since for am bis vom zum ab den le du au avant dès el del desde hasta antes dia até il dal entro op vanaf tot od do dnia
 	monday tuesday wednesday thursday friday saturday sunday mon tue wed thu fri sat sun montag dienstag mittwoch donnerstag freitag samstag sonntag mo di mi fr sa so`)
 
+// inParts are words before numbers that count versions and chapters.
+var inParts = setOf(`version versions v firmware release update ios android macos chapter section kapitel abschnitt punkt chapitre capítulo capitolo hoofdstuk wersja wersji`)
+
 // date reads a day that begins at i.
 func (s *scan) date(i int) (from, to int) {
-	if before := s.at(i - 1); before.kind == letters && before.end == s.at(i).start && before.text[0] < utf8.RuneSelf {
+	if before := s.at(i - 1); before.kind == letters && before.end() == s.at(i).start() && before.text[0] < utf8.RuneSelf {
 		return 0, 0
 	}
 	for _, form := range []func(int) ([]day3, int, int){s.numericDate, s.cjkDate, s.dayMonth, s.monthDay, s.monthYear} {
@@ -131,6 +134,9 @@ func (s *scan) meansDay(first, second int, sep string) bool {
 	before := s.back(first - 1)
 	named := onDay[s.word(before)]
 	a, b := s.number(first, 2), s.number(second, 2)
+	if inParts[s.word(before)] {
+		return false
+	}
 	leading := s.at(first).text[0] == '0' || s.at(second).text[0] == '0'
 	switch sep {
 	case ".":
@@ -138,7 +144,8 @@ func (s *scan) meansDay(first, second int, sep string) bool {
 		money := s.currency(s.skip(second+1)) | s.currency(before)
 		return b <= 12 && money == 0 && (named && (after || a > 9 || leading) || after && (s.as == loose || a > 9 || leading))
 	case "/":
-		return s.as == loose || !(a == 24 && b == 7) && (a <= 12 || b <= 12) && (named || leading || a > 12 && b >= 10)
+		always := a == 24 && b == 7
+		return s.as == loose || !always && (a <= 12 || b <= 12) && (named || leading || a > 12 && b >= 10)
 	}
 	return false
 }
@@ -170,7 +177,7 @@ var (
 
 // afterDay is the piece after a day's ordinal.
 func (s *scan) afterDay(i int) int {
-	if next := s.at(i); next.kind == letters && next.start == s.at(i-1).end && ordinals[s.word(i)] || s.is(i, ".ºª") {
+	if next := s.at(i); next.kind == letters && next.start() == s.at(i-1).end() && ordinals[s.word(i)] || s.is(i, ".ºª") {
 		return i + 1
 	}
 	return i
@@ -321,7 +328,7 @@ var (
 // clock reads a time of day that begins at i.
 func (s *scan) clock(i int) (from, to int) {
 	hour := s.number(i, 2)
-	if before := s.at(i - 1); hour < 0 || hour > 24 || before.end == s.at(i).start && (before.kind == letters || before.kind == symbol && strings.Contains(".,:+#$€£", before.text)) {
+	if before := s.at(i - 1); hour < 0 || hour > 24 || before.end() == s.at(i).start() && (before.kind == letters || before.kind == symbol && strings.Contains(".,:+#$€£", before.text)) {
 		return 0, 0
 	}
 	minute, to, sure := s.minutesAfter(i)
@@ -354,8 +361,8 @@ func (s *scan) clock(i int) (from, to int) {
 // nothing but a time is written so.
 func (s *scan) minutesAfter(i int) (minute, to int, sure bool) {
 	mm := s.at(i + 2)
-	two := mm.kind == digits && len(mm.text) == 2 && mm.start == s.at(i+1).end
-	adjoining := s.at(i+1).start == s.at(i).end
+	two := mm.kind == digits && len(mm.text) == 2 && mm.start() == s.at(i+1).end()
+	adjoining := s.at(i+1).start() == s.at(i).end()
 	switch {
 	case !two || !adjoining:
 		return 0, i + 1, false
@@ -375,6 +382,9 @@ func (s *scan) minutesAfter(i int) (minute, to int, sure bool) {
 	return 0, i + 1, false
 }
 
+// afterAm are words after a German "am".
+var afterAm = setOf(`tag montag dienstag mittwoch donnerstag freitag samstag sonntag wochenende morgen abend nachmittag vormittag stück ende anfang besten selben gleichen nächsten`)
+
 func (s *scan) isNoon(i int) bool {
 	end, _ := s.noon(i)
 	return end > 0
@@ -385,6 +395,9 @@ func (s *scan) noon(i int) (end int, pm bool) {
 	i = s.skip(i)
 	switch w := s.word(i); w {
 	case "am", "pm":
+		if afterAm[s.word(s.skip(i+1))] {
+			return 0, false
+		}
 		return i + 1, w == "pm"
 	case "a", "p":
 		if s.is(i+1, ".") && s.word(i+2) == "m" {

@@ -10,6 +10,8 @@ package draftcheck
 
 import (
 	"fmt"
+	"slices"
+	"strings"
 	"sync"
 	"time"
 	"unicode/utf16"
@@ -92,15 +94,22 @@ func Run(in Input, modes map[string]Mode) []Finding {
 		if modes[c.name] == Off {
 			continue
 		}
-		for i, f := range c.run(d) {
-			if i == maxFindings {
-				break
-			}
+		own := 0
+		for _, f := range c.run(d) {
 			f.Check = c.name
+			if own == maxFindings || told(found, f) {
+				continue
+			}
+			own++
 			found = append(found, f)
 		}
 	}
 	return found
+}
+
+// told reports whether the check has minded the words of f already.
+func told(found []Finding, f Finding) bool {
+	return slices.ContainsFunc(found, func(o Finding) bool { return o.Check == f.Check && strings.Contains(o.Span, f.Span) })
 }
 
 // checks has an entry for each of Names, in their order.

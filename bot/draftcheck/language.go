@@ -18,8 +18,8 @@ var tongues = []tongue{
 	{"en", setOf(`the and you your is are to of for it we i can with this that in on have will be not what how do if when our would from at or my there it's please any just so was has but they more an as by get`), []string{"english", "englisch", "ingles", "inglese", "anglais", "engels", "angielsk", "английск", "англійськ", "英語", "英文", "英语", "영어", "انجليزي", "إنجليزي", "אנגלית", "αγγλικα"}},
 	{"de", setOf(`der die das und ist sie ich wir du nicht ein eine einen für mit auf zu den von im dem auch es bei wie was kann haben ihr uns aus noch oder dich dir mir sind wird werden wenn gibt ihre ihnen euch zum zur nach aber man so an am um sehr gern gerne bitte hat kein keine`), []string{"deutsch", "german", "aleman", "allemand", "tedesco", "alemao", "duits", "niemieck", "немецк", "ドイツ語", "德语"}},
 	{"fr", setOf(`le la les des et est vous nous je un une pour de du dans en que qui pas au aux sur avec votre vos notre nos il elle ce cette plus ou c'est sont bien être avez pouvez à ne se mais tu te ton très si par`), []string{"francais", "french", "franzosisch", "frances", "francese", "frans", "francusk", "французск"}},
-	{"es", setOf(`el la los las de que y en un una es por con para no se lo tu te su del al más como está son pero si nos le o desde cuando muy puedes tenemos también hay qué cuánto cuesta mi`), []string{"espanol", "spanish", "spanisch", "espagnol", "spagnolo", "espanhol", "castellano", "spaans", "hiszpansk", "испанск"}},
-	{"pt", setOf(`o os as de que e em um uma é por com para não se do da dos das no na ao à seu sua você mais como está são mas pode também muito onde quanto custa até pelo pela temos sim isso`), []string{"portugues", "portuguese", "portugiesisch", "portugais", "portoghese", "portugees"}},
+	{"es", setOf(`el la los las de que y en un una es por con para no se lo tu te su del al más como está son pero si nos le o desde cuando muy puedes tenemos también hay qué cuánto cuesta mi`), []string{"espanol", "spanis", "espagnol", "spagnolo", "espanhol", "castellano", "spaans", "hiszpansk", "испанск"}},
+	{"pt", setOf(`o os as de que e em um uma é por com para não se do da dos das no na ao à seu sua você mais como está são mas pode também muito onde quanto custa até pelo pela temos sim isso`), []string{"portug", "portog"}},
 	{"it", setOf(`il lo la gli le di che e in un una è per con non si del della dei delle al alla più come sono ma se da ci ti vi anche nel nella questo quanto quando abbiamo può vuole puoi i suo tuo`), []string{"italiano", "italian", "italienisch", "italien", "italiaans", "wlosk"}},
 	{"nl", setOf(`de het een en van is je we in op voor met te niet dat die zijn bij ook naar kan kunnen wij ons u uw jij als er maar om wat hoe of aan heb hebben wordt nog graag deze dit ik kost kun`), []string{"nederlands", "dutch", "niederlandisch", "neerlandais", "holandes", "olandese", "hollands"}},
 	{"pl", setOf(`i w na z do nie jest się to że o za po czy jak od dla ma są być można co tak ale oraz lub już tylko tego przez pani pan mamy proszę nas jeśli ile kosztuje dzień`), []string{"polsk", "polish", "polnisch", "polonais", "polaco", "polacco", "pools"}},
@@ -125,8 +125,8 @@ func (d *draft) newest() []string {
 	return recent
 }
 
-// told is what f makes of the newest message, or of all when that says nothing.
-func told(inbound []string, f func(string) string) string {
+// recently is what f makes of the newest message, or of all when that says nothing.
+func recently(inbound []string, f func(string) string) string {
 	if len(inbound) == 0 {
 		return ""
 	}
@@ -141,7 +141,7 @@ func (d *draft) wrongTongue(inbound []string) string {
 	if mine == "" || asksFor(inbound, mine) {
 		return ""
 	}
-	theirs := told(inbound, func(s string) string { return vote(wordsOf(s)) })
+	theirs := recently(inbound, func(s string) string { return vote(wordsOf(s)) })
 	named := baseOf(d.Language)
 	switch {
 	case theirs == mine:
@@ -202,7 +202,7 @@ const (
 func (d *draft) wrongScript(inbound []string) string {
 	mine := countScripts(d.Text)
 	script := mine.major()
-	theirs := told(inbound, func(s string) string { return countScripts(s).major() })
+	theirs := recently(inbound, func(s string) string { return countScripts(s).major() })
 	if script == "" || theirs == "" || script == theirs || theirs != "Latin" && mine[theirs] >= strayLetters {
 		return ""
 	}

@@ -40,22 +40,28 @@ var residues = []residue{
 	{`\`, regexp.MustCompile(`(\\n)(?:[^a-z]|$)|\\u[0-9a-fA-F]{4}|\\"`), "an escape that nothing turned back", true},
 	{"【", regexp.MustCompile(`【[^】\n]{0,20}(?:†|\d:\d)[^】\n]{0,40}】`), "the mark of a source", false},
 	{"Ãâ", regexp.MustCompile(`Ã[\x{80}-\x{BF}]|â€.?`), "broken characters", false},
-	{":", regexp.MustCompile(`(?im)^\s*\**(?:assistant|prospect)\**\s*:`), "a role before the text", false},
-	{":", regexp.MustCompile(`(?i)^\s*\**(?:ai|bot|user|human|system|us|reply|response|answer|draft|message|antwort|entwurf|nachricht|réponse|respuesta|resposta|risposta|antwoord|odpowiedź)\**\s*:`), "a role or a heading before the text", false},
 }
 
 // brackets may hold a placeholder: "[Name]", not "[link in bio]".
 var brackets = regexp.MustCompile(`\[[^\[\]\n]{1,50}\]`)
 
+// Roles that stand before a text, and a colon between. The first are so on every
+// line, the others are headings where a text begins.
+var (
+	roles    = setOf(`assistant prospect`)
+	headings = setOf(`ai bot user human system us reply response answer draft message antwort entwurf nachricht réponse respuesta resposta risposta antwoord odpowiedź`)
+)
+
 // Words that a placeholder is made of: those that ask to be replaced, and what
 // they stand for.
 var (
 	replaceMe = setOf(`insert add enter your ihr ihre dein deine euer votre ton votre tu su seu sua tuo vostro uw jouw twoje einfügen einsetzen`)
-	standsFor = setOf(`name names first last full firstname lastname username user customer client prospect person recipient company firm business
+	standsFor = setOf("producto", //nolint:misspell // Spanish
+		`name names first last full firstname lastname username user customer client prospect person recipient company firm business
 		date day time month year link url website site page order number tracking price amount total cost currency product item email mail e
-		phone address city country discount code x xx xxx xxxx tbd todo placeholder here the of our their s
+		phone address city country discount code xx xxx xxxx tbd todo placeholder here the of our their s
 		vorname nachname kunde kundin firma datum uhrzeit bestellnummer preis betrag produkt adresse hier
-		nom prénom entreprise lien prix montant produit adresse numéro de commande nombre apellido empresa enlace precio importe producto fecha
+		nom prénom entreprise lien prix montant produit adresse numéro de commande nombre apellido empresa enlace precio importe fecha
 		nome cognome azienda prezzo prodotto data preço produto empresa naam bedrijf prijs datum imię nazwisko cena`)
 )
 
@@ -81,23 +87,25 @@ var wordsOfModels = compile(nil, `
 	my last knowledge|training update|cutoff|data
 	i don t|not have personal opinions|feelings|experiences|preferences
 	i don t|not have real time access|data|information
-	als ki|ai|kunstliche|sprachmodell|grosses
-	als ki|ai sprachmodell|modell|assistent
-	ich bin nur|lediglich ein sprachmodell|ki
-	en tant que modele|ia|qu
-	en tant qu ia|intelligence|assistant
+	als ki|ai sprachmodell|modell|kann|habe
+	als großes|reines|ein sprachmodell
+	als sprachmodell
+	als künstliche intelligenz
+	ich bin nur|lediglich ein sprachmodell
+	en tant que modèle de langage
+	en tant qu ia|intelligence
 	como modelo|ia|inteligencia de|artificial|linguagem lenguaje|linguagem|no|nao|yo|eu
 	como modelo de lenguaje|linguagem|idioma
-	como un|uma|um modelo|ia|inteligencia
+	como un|uma|um modelo|ia|inteligencia de|artificial lenguaje|linguagem|eu|yo|no|não
 	come modello|ia|intelligenza linguistico|artificiale|di
-	come un modello|ia
+	come un modello linguistico|di
 	als taalmodel|ai
 	als een ai|taalmodel|kunstmatige
 	jako model|sztuczna jezykowy|inteligencja
-	here s|is a|the|your|my draft|possible|suggested|potential|sample|revised|polite reply|response|answer|message|version
-	here s|is a|the|your|my draft|reply|response|message
-	hier ist ein|eine|der|die mögliche|möglicher|entwurf|antwortentwurf|antwortvorschlag|antwort
-	voici une|la|ma réponse|proposition
+	here s|is a|the|your|my draft|possible|suggested|potential|sample|revised|polite reply|response|answer|message
+	here s|is a|the|your|my reply|response
+	hier ist ein|eine mögliche|möglicher|antwortentwurf|antwortvorschlag|antwort
+	voici une|la|ma réponse
 	aquí tienes|está una|la respuesta
 	lorem ipsum
 `)
@@ -112,7 +120,7 @@ var greetings = setOf(`hi hello hey dear hallo hola bonjour salut ciao oi olá c
 	thanks thank sorry danke gracias merci obrigado grazie bedankt`)
 
 // notMessages are texts that were meant as a decision.
-var notMessages = setOf(`skip handoff reply none null undefined n/a no_reply noreply escalate [skip] [handoff] "" ...`)
+var notMessages = setOf(`skip handoff reply null undefined n/a no_reply noreply escalate [skip] [handoff] "" ...`)
 
 func leftovers(d *draft) []Finding {
 	if notMessages[strings.ToLower(strings.TrimSpace(d.Text))] {
@@ -122,6 +130,7 @@ func leftovers(d *draft) []Finding {
 	for _, r := range residues {
 		found = append(found, d.residue(r)...)
 	}
+	found = append(found, d.roles()...)
 	found = append(found, d.placeholders()...)
 	for _, h := range wordsOfModels.find(d.words) {
 		found = append(found, Finding{Span: h.span(d.Text, d.words), Detail: "what models say, not what this team says"})
@@ -160,6 +169,20 @@ func (d *draft) quotes(span string) bool {
 		}
 	}
 	return false
+}
+
+func (d *draft) roles() []Finding {
+	var found []Finding
+	first := true
+	for line := range strings.Lines(d.Text) {
+		role, _, colon := strings.Cut(line, ":")
+		name := fold(strings.Trim(role, " \t*_#"))
+		if colon && (roles[name] || first && headings[name]) {
+			found = append(found, Finding{Span: shorten(role + ":"), Detail: "a role or a heading before the text"})
+		}
+		first = first && strings.TrimSpace(line) == ""
+	}
+	return found
 }
 
 func (d *draft) placeholders() []Finding {

@@ -38,7 +38,7 @@ var tlds = setOf(`com net org edu gov info biz name pro io ai app dev co me tv c
 	tech cloud digital agency studio design media news blog art music photo video games game club team group company solutions services support help
 	academy school courses coach consulting health care fit yoga beauty fashion style jewelry gifts deals sale discount market marketing
 	cafe restaurant pizza bar wine beer kitchen recipes travel tours hotel house homes rent cars bike garden pet dog cat
-	finance money bank capital fund exchange crypto nft eth dao token wallet ventures gg gl ly fm am so to is
+	finance money bank capital fund exchange crypto nft eth dao token wallet ventures gg gl ly fm so to is
 	us uk ca au nz ie de at ch li fr be lu nl es pt it gr pl cz sk hu ro bg hr si rs ba dk se no fi ee lv lt ua ru by tr il ae sa eg ma za ng ke
 	in pk bd lk jp kr cn tw hk sg my th vn id ph mx br ar cl pe uy ec eu asia lat berlin hamburg paris london amsterdam wien koeln nyc
 	email chat social bio zone top vip win bid loan icu work works space fun ink one plus run rocks ninja guru wtf lol
@@ -71,7 +71,7 @@ func (s *scan) readField(start int, field string) {
 		s.addLink(at, rest)
 	case strings.Contains(low, "@") && !strings.Contains(low, "/"):
 		s.addEmail(at, strings.TrimPrefix(low, "mailto:"))
-	case isHost(authority(low)) && !oddCase(trimmed):
+	case isHost(authority(low)) && !oddCase(trimmed) && !abbreviates(low):
 		s.addLink(at, low)
 	}
 }
@@ -99,8 +99,8 @@ func (s *scan) addEmail(at place, address string) {
 }
 
 func (s *scan) takeBytes(at place) {
-	i, _ := slices.BinarySearchFunc(s.toks, at.start, func(t tok, start int) int { return t.end - 1 - start })
-	for ; i < len(s.toks) && s.toks[i].start < at.end; i++ {
+	i, _ := slices.BinarySearchFunc(s.toks, at.start, func(t tok, start int) int { return t.end() - 1 - start })
+	for ; i < len(s.toks) && s.toks[i].start() < at.end; i++ {
 		s.toks[i].kind = taken
 	}
 }
@@ -121,14 +121,20 @@ func isHost(s string) bool {
 		return false
 	}
 	labels := strings.Split(s, ".")
+	last := labels[len(labels)-1]
 	if len(labels) < 2 || slices.ContainsFunc(labels, notLabel) {
 		return false
 	}
-	return labels[0] == "www" && len(labels) > 2 || tlds[labels[len(labels)-1]]
+	return labels[0] == "www" && len(labels) > 2 || tlds[last]
 }
 
 func notLabel(label string) bool {
 	return label == "" || strings.ContainsFunc(label, func(r rune) bool { return r != '-' && r != '_' && !inWord(r) })
+}
+
+// abbreviates: "p.es" and "m.in" are no hosts.
+func abbreviates(address string) bool {
+	return len(address) == len("p.es") && address[1] == '.'
 }
 
 // oddCase: "done.It" is a missing space, no host.

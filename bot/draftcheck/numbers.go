@@ -44,7 +44,7 @@ var moneys = []struct{ words, codes string }{
 	{"₴ грн гривень", "UAH"},
 	{"₺ tl", "TRY"},
 	{"₪ shekel shekels", "ILS"},
-	{"ft forint", "HUF"},
+	{"forint", "HUF"},
 	{"lei lej", "RON MDL"},
 	{"dirham dirhams درهم", "AED MAD"},
 	{"riyal ريال", "SAR QAR"},
@@ -58,10 +58,10 @@ var moneys = []struct{ words, codes string }{
 var moneyWords, moneyCodes = func() (words, codes map[string]currencies) {
 	words, codes = map[string]currencies{}, map[string]currencies{}
 	for i, m := range moneys {
-		for _, w := range strings.Fields(m.words) {
+		for w := range strings.FieldsSeq(m.words) {
 			words[fold(w)] |= 1 << i
 		}
-		for _, c := range strings.Fields(m.codes) {
+		for c := range strings.FieldsSeq(m.codes) {
 			codes[c] |= 1 << i
 		}
 	}
@@ -90,7 +90,7 @@ func (s *scan) currency(i int) currencies {
 // It returns 0 when it is none: a version, a part of a word.
 func (s *scan) numeral(i int) (number, int) {
 	groups, seps := []string{s.at(i).text}, ""
-	if before := s.at(i - 1); before.kind == letters && before.end == s.at(i).start && s.currency(i-1) == 0 {
+	if before := s.at(i - 1); before.kind == letters && before.end() == s.at(i).start() && s.currency(i-1) == 0 {
 		return number{}, 0
 	}
 	to := i + 1
@@ -109,7 +109,7 @@ func (s *scan) numeral(i int) (number, int) {
 	if s.is(to, ",.") && s.is(to+1, "-–—") && s.at(to+2).kind != digits { // 8,-
 		to += 2
 	}
-	if zeros := thousands[s.word(to)]; zeros > 0 && (len(s.at(to).text) > 1 || s.at(to).start == s.at(to-1).end) {
+	if zeros := thousands[s.word(to)]; zeros > 0 && (len(s.at(to).text) > 1 || s.at(to).start() == s.at(to-1).end()) {
 		for k := range values {
 			values[k] = shift(values[k], zeros)
 		}
@@ -137,7 +137,7 @@ func separates(sep, next tok, groups []string, seps string) bool {
 	case ".", ",":
 		return true
 	case "'", " ":
-		return len(next.text) == 3 && len(groups[0]) <= 3 && sep.end-sep.start <= 3 && strings.Trim(seps, sepOf(sep)) == "" && threes(groups[1:])
+		return len(next.text) == 3 && len(groups[0]) <= 3 && sep.end()-sep.start() <= 3 && strings.Trim(seps, sepOf(sep)) == "" && threes(groups[1:])
 	}
 	return false
 }
@@ -221,7 +221,7 @@ func (s *scan) currencyBefore(i int) (from int, c currencies) {
 	if c == 0 {
 		return i, 0
 	}
-	if joined := s.at(before - 1); s.is(before, "$") && joined.kind == letters && joined.end == s.at(before).start {
+	if joined := s.at(before - 1); s.is(before, "$") && joined.kind == letters && joined.end() == s.at(before).start() {
 		if sign := moneyWords[fold(joined.text)+"$"]; sign != 0 {
 			return before - 1, sign
 		}
@@ -302,23 +302,29 @@ func (s *scan) aboutMoney(i int) bool {
 	return false
 }
 
-// readBare keeps the numbers that nothing else was made of, unless they count the
-// word that follows, and the currencies that stand without a number.
-func (s *scan) readBare() {
+// bare are the numbers of a text that nothing else was made of, unless they count
+// the word that follows, and the currencies that stand without a number.
+type bare struct {
+	numbers    []number
+	currencies currencies
+}
+
+func (s *scan) readBare() (b bare) {
 	for i := 0; i < len(s.toks); i++ {
 		switch s.toks[i].kind {
 		case letters, symbol:
-			s.claims.currencies |= s.currency(i)
+			b.currencies |= s.currency(i)
 		case digits:
 			if n, to := s.numeral(i); to > 0 {
 				if decimals(n) || s.at(s.skip(to)).kind != letters {
-					s.claims.bare = append(s.claims.bare, n)
+					b.numbers = append(b.numbers, n)
 				}
 				i = to - 1
 			}
 		case space, taken:
 		}
 	}
+	return b
 }
 
 // decimals: an amount such as 8.90 is one of money, whatever follows.
@@ -339,10 +345,13 @@ func unknownPrices(d *draft) []Finding {
 // hasPrice reports whether a price is claimed. A number without a currency counts
 // in a conversation, and where a currency stands by itself ("all prices in EUR").
 func (c *claims) hasPrice(p price, spoken bool) bool {
-	return slices.ContainsFunc(c.prices, func(g price) bool { return g.currencies&p.currencies != 0 && g.same(p.number) }) ||
-		slices.ContainsFunc(c.bare, func(g number) bool {
-			return (spoken || decimals(g) || c.currencies&p.currencies != 0) && g.same(p.number)
-		})
+	if slices.ContainsFunc(c.prices, func(g price) bool { return g.currencies&p.currencies != 0 && g.same(p.number) }) {
+		return true
+	}
+	bare := c.bare()
+	return slices.ContainsFunc(bare.numbers, func(g number) bool {
+		return (spoken || decimals(g) || bare.currencies&p.currencies != 0) && g.same(p.number)
+	})
 }
 
 func unknownPercentages(d *draft) []Finding {
@@ -374,7 +383,7 @@ func (s *scan) phone(i int) (from, to int) {
 	for s.is(from-1, "+(") {
 		from--
 	}
-	if before := s.at(from - 1); before.kind == letters && before.end == s.at(from).start {
+	if before := s.at(from - 1); before.kind == letters && before.end() == s.at(from).start() {
 		return 0, 0
 	}
 	groups, seps, to := s.groups(i)

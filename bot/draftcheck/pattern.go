@@ -8,7 +8,8 @@ import (
 
 // patterns finds wordings in a text. One is written as words with spaces between;
 // "a|b" stands for either, "*" for up to four words of the same sentence that do
-// not deny it, and a name in capitals for the alternatives it was given.
+// not deny it, "!a|b" ends one that must not go on so, and a name in capitals is
+// the alternatives it was given.
 type patterns map[string][]pattern // by each word that can be their first
 
 type pattern []element
@@ -16,6 +17,7 @@ type pattern []element
 type element struct {
 	words []string // any of these
 	gap   bool     // instead: some words or none
+	not   bool     // instead: none of these
 }
 
 // maxGap is how many words a gap spans.
@@ -29,7 +31,7 @@ func compile(names map[string]string, lines string) patterns {
 	p := patterns{}
 	for line := range strings.Lines(lines) {
 		var one pattern
-		for _, field := range strings.Fields(line) {
+		for field := range strings.FieldsSeq(line) {
 			if all, ok := names[field]; ok {
 				field = all
 			}
@@ -37,11 +39,12 @@ func compile(names map[string]string, lines string) patterns {
 				one = append(one, element{gap: true})
 				continue
 			}
+			field, not := strings.CutPrefix(field, "!")
 			var words []string
 			for w := range strings.SplitSeq(field, "|") {
 				words = append(words, fold(w))
 			}
-			one = append(one, element{words: words})
+			one = append(one, element{words: words, not: not})
 		}
 		if len(one) == 0 {
 			continue
@@ -88,6 +91,12 @@ func (p pattern) match(words []word, at int) int {
 	for k, e := range p {
 		if e.gap {
 			return p[k+1:].afterGap(words, at)
+		}
+		if e.not {
+			if at < len(words) && slices.Contains(e.words, words[at].low) {
+				return 0
+			}
+			continue
 		}
 		if at == len(words) || at > 0 && k > 0 && words[at].sentence != words[at-1].sentence || !slices.Contains(e.words, words[at].low) {
 			return 0

@@ -62,7 +62,7 @@ var (
 			frage|frag ich|das|es|kurz|mal|gleich|beim|im nach|team|kollegen
 			ich frage|frag * nach
 			wir fragen * nach
-			frage nach
+			und|gern|kurz frage nach
 			ich|wir kläre|klären|prüfe|prüfen|checke|checken das|dies|es|die|den|ihre|deine|gleich|kurz|gerne|gern
 			kümmere|kümmern mich|uns * darum
 			ich|wir leite|leiten|gebe|geben * weiter
@@ -74,7 +74,7 @@ var (
 			hören|hörst|hört * von uns|mir
 			ich|wir|jemand|kollege|kollegin|team|wird|werde|werden werde|werden|wird * kontaktieren|anrufen|informieren|zurückrufen|nachfragen|weiterleiten|prüfen|klären|kümmern|benachrichtigen
 			wird|werde|werden * kontaktieren|anrufen|informieren|zurückrufen|nachfragen|weiterleiten|benachrichtigen
-			wir informieren|benachrichtigen|kontaktieren sie|dich|euch
+			wir informieren|benachrichtigen|kontaktieren sie|dich|euch !dass|über
 			halte|halten * auf dem laufenden
 			setze|setzen uns|mich * in verbindung
 			setzt sich * in verbindung
@@ -82,8 +82,9 @@ var (
 		compile(nil, `
 			reviens|reviendrai|revenons|reviendrons|reviendra|reviendront|revient * vers
 			recontacte|recontacterai|recontacterons|recontactons|recontactera|recontacteront
-			vous|te contacterai|contacterons|contactera|contacteront|contactons|rappelle|rappelons|rappellerons|rappellerai|rappellera|appellerons|appellerai|appellera|ecrirons|ecrirai|informerons|informerai|préviendrons|préviendrai|prévenons
-			vous|te tiens|tiendrai|tenons|tiendrons|tient|tiendra * au courant|informé
+			vous|te contacterai|contacterons|contactera|contacteront|contactons|rappellerons|rappellerai|rappellera|appellerons|appellerai|appellera|ecrirons|ecrirai|informerons|informerai|préviendrons|préviendrai|prévenons
+			te|vous tiens|tiendrai|tenons|tiendrons|tient|tiendra * au courant|informé
+			vous|te rappelle|rappelons !que|qu|le|la|les|d
 			je me renseigne
 			nous nous renseignons
 			vous|te dirons|dirai|redis|redirai|ferons|ferai * savoir|signe|rapidement|vite|demain
@@ -97,7 +98,8 @@ var (
 			nous vérifions
 		`),
 		compile(nil, `
-			te|le|les|os|lo aviso|avisamos|avisaré|avisaremos|avisará|avisan|avisarán|llamamos|llamaremos|llamaré|llamará|llamarán|escribimos|escribiremos|escribiré|escribirá|contactamos|contactaremos|contactaré|contactará|contactarán|informaremos|informaré|notificaremos|responderemos|responderé|mantendremos|mantendré|mantengo|confirmaré|confirmaremos|consulto|reviso|verifico|pregunto|averiguo|diremos|diré
+			te|le|les|os|lo aviso|avisamos !que|de
+			te|le|les|os|lo avisaré|avisaremos|avisará|avisan|avisarán|llamamos|llamaremos|llamaré|llamará|llamarán|escribimos|escribiremos|escribiré|escribirá|contactamos|contactaremos|contactaré|contactará|contactarán|informaremos|informaré|notificaremos|responderemos|responderé|mantendremos|mantendré|mantengo|confirmaré|confirmaremos|consulto|reviso|verifico|pregunto|averiguo|diremos|diré
 			nos|me|se pondremos|pondré|pondrá|pondrán|ponemos|pongo * contacto
 			contactaremos|contactaré|contactará|contactarán
 			déjame|déjeme|permíteme|permítame * consultar|verificar|revisar|preguntar|checar|averiguar
@@ -110,9 +112,10 @@ var (
 		compile(nil, `
 			entraremos|entrarei|entramos|entrará|entrarão|entro * contacto|contato
 			vamos|vai|vou|irá|iremos entrar * contacto|contato
-			avisaremos|avisarei|avisamos
-			te|lhe|o|a aviso|avisamos|ligamos|ligo
-			retornaremos|retornarei|retornamos|retorno|retornará
+			avisaremos|avisarei
+			avisamos !que|de
+			te|lhe aviso|ligamos|ligo !que|de
+			retornaremos|retornarei|retornamos|retornará
 			daremos|darei|damos|dou * retorno|resposta|notícias|feedback
 			ligaremos|ligarei|ligará
 			vou|vamos|irei|iremos verificar|perguntar|consultar|confirmar|checar|encaminhar|averiguar
@@ -124,7 +127,8 @@ var (
 		`),
 		compile(nil, `
 			facciamo|faccio|faremo|farò|farà|faranno sapere
-			ti|vi|la|le contatteremo|contattiamo|contatterò|contatterà|contatteranno|richiamiamo|richiameremo|richiamo|chiameremo|chiamiamo|aggiorniamo|aggiorneremo|aggiorno|aggiornerò|scriviamo|scriveremo|scriverò|avvisiamo|avviseremo|avviso|avviserò|risponderemo|ricontatteremo|ricontattiamo
+			ti|vi|la|le contatteremo|contattiamo|contatterò|contatterà|contatteranno|richiamiamo|richiameremo|richiamo|chiameremo|chiamiamo|aggiorniamo|aggiorneremo|aggiorno|aggiornerò|scriviamo|scriveremo|scriverò|avviseremo|avviserò|risponderemo|ricontatteremo|ricontattiamo
+			ti|vi|la avviso|avvisiamo !che
 			contatteremo|ricontatteremo|richiameremo|ricontattiamo|ricontatterà
 			mi informo
 			ci informiamo
@@ -160,7 +164,7 @@ var (
 			oddzwonimy|oddzwonię|oddzwoni|zadzwonimy|zadzwonię|zadzwoni
 			sprawdzimy|sprawdzę|zapytamy|zapytam|dopytamy|dopytam|przekażemy|przekażę|poinformujemy|poinformuję|powiadomimy|powiadomię
 			dowiemy|dowiem się
-			wrócimy|wrócę * z
+			wrócimy|wrócę * z odpowiedzią|informacją|informacjami|wieściami
 		`),
 	)
 
@@ -194,7 +198,7 @@ func promises(d *draft) []Finding {
 	}
 	var found []Finding
 	for _, h := range promising.find(d.words) {
-		if !d.inFacts(h) && !(d.depends(h) && !d.elsewhere(h)) {
+		if kept := d.inFacts(h) || d.depends(h) && !d.elsewhere(h); !kept {
 			found = append(found, d.promised(h))
 		}
 	}

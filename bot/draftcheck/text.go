@@ -105,7 +105,7 @@ type set map[string]bool
 func setOf(words ...string) set {
 	s := set{}
 	for _, line := range words {
-		for _, w := range strings.Fields(line) {
+		for w := range strings.FieldsSeq(line) {
 			s[fold(w)] = true
 		}
 	}
