@@ -51,6 +51,7 @@ type cli struct {
 	Generations generationsCmd `cmd:"" help:"List who put which rules and prompts in force."`
 	Rollback    rollbackCmd    `cmd:"" help:"Put an earlier generation of rules and prompts in force again."`
 	Diff        diffCmd        `cmd:"" help:"Show what changed between two generations, or would with a directory."`
+	Drafts      draftsCmd      `cmd:"" help:"List the drafts that wait for approval, or decide about one."`
 	Pause       pauseCmd       `cmd:"" help:"Stop every process of the bot from sending. What is begun finishes."`
 	Resume      resumeCmd      `cmd:"" help:"Take pause back."`
 	Env         envCmd         `cmd:"" help:"Print the names that expressions in the rule file may use."`
