@@ -424,7 +424,7 @@ checks:
     assign: robin@example.com
 `
 	model := func(p bot.Prompt) (string, error) {
-		d := bot.Decision{Action: bot.Reply, Reply: "Yes — 8,90 €. 🙂", Confidence: 0.9}
+		d := bot.Decision{Action: bot.Reply, Reply: "Yes — our café is open. 🙂", Confidence: 0.9}
 		if strings.Contains(p.Chat[len(p.Chat)-1].Text, "unsure") {
 			d.Confidence = 0.2
 		}
