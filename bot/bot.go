@@ -290,7 +290,7 @@ func (b *Bot) lookAround(ctx context.Context, polls *rhythm) {
 	}
 	b.state.swept(err)
 	polls.after(b.work.arrivals() > before, err, time.Now())
-	if b.work.ready() > backlog*b.cfg.Concurrency {
+	if b.work.atHand() > backlog*b.cfg.Concurrency {
 		polls.next = time.Now().Add(max(backlogPause, time.Until(polls.next)))
 	}
 }
