@@ -116,6 +116,7 @@ type Config struct {
 	HandoffTag     string        // default needs-human
 	Send           time.Duration // deadline of one POST, default 10s
 	Visible        time.Duration // how long a POST may take to become visible, default 30s
+	FollowUp       time.Duration // a replied thread is looked at again after this: a message may have come while the reply was on its way; default 2m
 	QuotaShare     float64       // of the team's requests a day, for polling; default 0.5
 }
 
@@ -135,6 +136,7 @@ func (c Config) withDefaults() Config {
 	set(&c.MaxAge, 24*time.Hour)
 	set(&c.Send, 10*time.Second)
 	set(&c.Visible, 30*time.Second)
+	set(&c.FollowUp, 2*time.Minute)
 	if c.Concurrency <= 0 {
 		c.Concurrency = 8
 	}

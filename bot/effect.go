@@ -30,10 +30,6 @@ type Handover interface {
 	UpdateThread(ctx context.Context, id string, u inboxapi.ThreadUpdate) (*inboxapi.Thread, error)
 }
 
-// followUp is when a thread is looked at again after a reply: a message that
-// came in between the look and the send hides behind our reply from every list.
-const followUp = 2 * time.Minute
-
 // sendMargin is what a lease must last beyond a send's deadline, 2 s of 10 s. The
 // store asks for the same.
 func (c Config) sendMargin() time.Duration { return c.Send / 5 }
@@ -47,10 +43,6 @@ func (c Config) lookTime() time.Duration { return c.Send * 7 / 10 }
 // than a message read twice.
 func (h *handling) reply(ctx context.Context, o Outcome) result {
 	b := h.bot
-	if later, stop := h.mayReply(ctx); stop { // it may have been paused while the model thought
-		h.verdict.Guard, h.verdict.Outcome = later.guard, later.Outcome
-		return h.wait(ctx, later.again)
-	}
 	short, err := b.reserve(ctx)
 	if err != nil {
 		return h.unsendable(ctx, fmt.Errorf("reserve: %w", err))
@@ -70,6 +62,10 @@ func (h *handling) reply(ctx context.Context, o Outcome) result {
 		return result{again: time.Second}
 	case time.Since(looked.at) > lookAge:
 		return h.unsendable(ctx, errors.New("the look before the send takes too long"))
+	}
+	if later, stop := h.mayReply(ctx); stop { // it may have been paused since the thread was taken up
+		h.verdict.Guard, h.verdict.Outcome = later.guard, later.Outcome
+		return h.wait(ctx, later.again)
 	}
 
 	intent := h.next(StateIntent, o)
@@ -183,7 +179,7 @@ func (h *handling) sent(ctx context.Context, r Record, m *inboxapi.Message) resu
 	if id == "" { // a dry run, or a 2xx whose body could not be read
 		id = unknownID + r.MessageID
 	}
-	again := followUp
+	again := b.cfg.FollowUp
 	if !b.cfg.Live {
 		again = 0
 	}
