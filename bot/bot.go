@@ -134,6 +134,7 @@ type Config struct {
 	HandoffTag     string        // default needs-human
 	Send           time.Duration // deadline of one POST, default 10s
 	Visible        time.Duration // how long a POST may take to become visible, default 30s
+	FollowUp       time.Duration // a replied thread is looked at again after this: a message may have come while the reply was on its way; default 2m
 	QuotaShare     float64       // of the team's requests a day, for polling; default 0.5
 
 	Prices Prices
@@ -158,6 +159,7 @@ func (c Config) withDefaults() Config {
 	set(&c.DraftTTL, 24*time.Hour)
 	set(&c.Send, 10*time.Second)
 	set(&c.Visible, 30*time.Second)
+	set(&c.FollowUp, 2*time.Minute)
 	if c.Concurrency <= 0 {
 		c.Concurrency = 8
 	}
@@ -319,7 +321,7 @@ func (b *Bot) lookAround(ctx context.Context, polls *rhythm) {
 	}
 	b.state.swept(err)
 	polls.after(b.work.arrivals() > before, err, time.Now())
-	if b.work.ready() > backlog*b.cfg.Concurrency {
+	if b.work.atHand() > backlog*b.cfg.Concurrency {
 		polls.next = time.Now().Add(max(backlogPause, time.Until(polls.next)))
 	}
 }

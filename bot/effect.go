@@ -22,10 +22,6 @@ type Sender interface {
 	Typing(ctx context.Context, threadID string) (inboxapi.TypingResult, error)
 }
 
-// followUp is when a thread is looked at again after a reply: a message that
-// came in between the look and the send hides behind our reply from every list.
-const followUp = 2 * time.Minute
-
 // sendMargin is what a lease must last beyond a send's deadline, 2 s of 10 s. The
 // store asks for the same.
 func (c Config) sendMargin() time.Duration { return c.Send / 5 }
@@ -35,10 +31,6 @@ func (c Config) lookTime() time.Duration { return c.Send * 7 / 10 }
 
 // reply sends o's text, at most once for the message it answers.
 func (h *handling) reply(ctx context.Context, o Outcome) result {
-	if later, stop := h.mayReply(ctx); stop { // it may have been paused while the model thought
-		h.verdict.Guard, h.verdict.Outcome = later.guard, later.Outcome
-		return h.wait(ctx, later.again)
-	}
 	looked, err := h.look(ctx)
 	switch {
 	case errors.Is(err, errOvertaken):
@@ -47,6 +39,10 @@ func (h *handling) reply(ctx context.Context, o Outcome) result {
 		return h.unsendable(ctx, err)
 	case ctx.Err() != nil:
 		return result{again: time.Second}
+	}
+	if later, stop := h.mayReply(ctx); stop { // it may have been paused since the thread was taken up
+		h.verdict.Guard, h.verdict.Outcome = later.guard, later.Outcome
+		return h.wait(ctx, later.again)
 	}
 	intent := h.next(StateIntent, o)
 	intent.Text = o.Text
@@ -197,7 +193,7 @@ func (h *handling) sent(ctx context.Context, r Record, m *inboxapi.Message) resu
 	if id == "" { // a dry run, or a 2xx whose body could not be read
 		id = unknownID + r.MessageID
 	}
-	again := followUp
+	again := b.cfg.FollowUp
 	text := r.Text
 	switch {
 	case b.shadowing() && h.conv != nil:

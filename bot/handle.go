@@ -22,8 +22,8 @@ func (b *Bot) handle(ctx context.Context, c *candidate) result {
 	} else if err != nil {
 		return b.failed(ctx, c, "redis", fmt.Errorf("claim: %w", err))
 	}
-	defer b.release(ctx, lease)
 	h := &handling{bot: b, c: c, gen: &gen, lease: lease, started: time.Now()}
+	defer h.release(ctx)
 
 	switch lease.Record.State {
 	case StateIntent: // somebody may have sent: never again
@@ -117,6 +117,7 @@ type handling struct {
 	thought  Thought
 	compared *Comparison // with what a person answered
 	started  time.Time
+	released bool // the lease was given up with the last move
 }
 
 // judgeRow judges what the list row tells, when it is new enough to be a verdict
@@ -301,6 +302,7 @@ func (h *handling) tryAdvance(ctx context.Context, r Record, again time.Duration
 	}
 	h.lease.Record = r
 	h.bot.work.recorded(h.c, r)
+	h.released = h.released || r.State == StateSent
 	return nil
 }
 
@@ -316,11 +318,14 @@ func lasting(ctx context.Context, d time.Duration) (context.Context, context.Can
 	return context.WithTimeout(context.WithoutCancel(ctx), d)
 }
 
-func (b *Bot) release(ctx context.Context, l Lease) {
+func (h *handling) release(ctx context.Context) {
+	if h.released {
+		return
+	}
 	ctx, cancel := lasting(ctx, ledgerTimeout)
 	defer cancel()
-	if err := b.Claims.Release(ctx, l); err != nil {
-		b.complain("redis", fmt.Errorf("release: %w", err))
+	if err := h.bot.Claims.Release(ctx, h.lease); err != nil {
+		h.bot.complain("redis", fmt.Errorf("release: %w", err))
 	}
 }
 

@@ -49,15 +49,15 @@ func (h *handling) farewell(ctx context.Context, o Outcome) (result, bool) {
 	if name == "" {
 		return result{}, false
 	}
-	if _, stop := h.mayReply(ctx); stop {
-		return result{}, false
-	}
 	looked, err := h.look(ctx)
 	switch {
 	case errors.Is(err, errOvertaken):
 		return h.overtaken(ctx), true
 	case err != nil, ctx.Err() != nil:
 		b.Logger.Warn("handed over without a word to the prospect", "thread", h.c.thread, "err", err)
+		return result{}, false
+	}
+	if _, stop := h.mayReply(ctx); stop {
 		return result{}, false
 	}
 	intent := h.next(StateIntent, o)

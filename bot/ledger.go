@@ -136,7 +136,8 @@ type Ledger interface {
 	//	          handing, and the message is newer than the record's, or the same
 	//	          and not terminal. Errors: ErrLeaseLost, ErrQuarantine, ErrRecorded.
 	//	sent      the message is the record's: a fact, no lease needed. A newer
-	//	          inbound message known to be waiting stays open.
+	//	          inbound message known to be waiting stays open. l is released
+	//	          with it, for there is nothing left to do.
 	//	answered  the same, but a judgement: the lease is live.
 	//	retry     the record is this lease's own intent.
 	//	handing,  the lease is live; the record is none, waiting, retry or intent,

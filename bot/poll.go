@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"time"
 
+	"golang.org/x/sync/errgroup"
+
 	"inboxbot/inboxapi"
 )
 
@@ -27,6 +29,7 @@ const (
 	deepEvery    = 15 * time.Minute // how often a walk goes to the horizon
 	leaderTTL    = 15 * time.Second
 	dueBatch     = 200
+	notesAtOnce  = 8 // rows of a page that are judged and noted at a time
 )
 
 // views are the lists a sweep walks. The view no-reply is a part of default, and
@@ -163,14 +166,13 @@ func (b *Bot) consider(ctx context.Context, page *inboxapi.ThreadPage, readAt ti
 	b.state.storeAnswered(err)
 	gen := b.Generation()
 	noStore := err != nil
-	var failed error
+	var judging errgroup.Group
+	judging.SetLimit(notesAtOnce)
 	for _, row := range rows {
 		c := &candidate{thread: row.ID, row: row, readAt: readAt, page: ref, record: records[row.ID], due: time.Now()}
-		if err := b.judgeRow(ctx, &gen, c, noStore); err != nil {
-			failed = err // the others can be judged all the same
-		}
+		judging.Go(func() error { return b.judgeRow(ctx, &gen, c, noStore) }) // should it fail, the others can be judged all the same
 	}
-	return failed
+	return judging.Wait()
 }
 
 // waitingRows picks the rows whose newest message is not ours.

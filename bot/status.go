@@ -28,7 +28,8 @@ type status struct {
 	refused  error     // Inbox does not take our token
 	retryAt  time.Time // when it is asked again whether it does
 	pausedBy string
-	leads    bool // as the store last said
+	leads    bool      // as the store last said
+	askedAt  time.Time // when the switch was last asked
 	said     map[string]time.Time
 }
 
@@ -201,11 +202,25 @@ func (s *status) leading(lead bool) {
 	s.leads = lead
 }
 
+// lastPaused returns the switch's last answer and whether it still counts.
+func (s *status) lastPaused() (reason string, fresh bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.pausedBy, time.Since(s.askedAt) < pauseAge
+}
+
+// pauseAge is for how long the switch's answer serves every thread of the
+// process: a pause holds sends back so much later at most.
+const pauseAge = 500 * time.Millisecond
+
 // paused asks the switch. A switch that cannot be asked is on: nothing is sent
 // without the store anyway.
 func (b *Bot) paused(ctx context.Context) (string, bool) {
 	if b.Switch == nil {
 		return "", false
+	}
+	if reason, fresh := b.state.lastPaused(); fresh {
+		return reason, reason != ""
 	}
 	reason, since, paused, err := b.Switch.Paused(ctx)
 	switch {
@@ -217,7 +232,7 @@ func (b *Bot) paused(ctx context.Context) (string, bool) {
 		reason = ""
 	}
 	b.state.mu.Lock()
-	b.state.pausedBy = reason
+	b.state.pausedBy, b.state.askedAt = reason, time.Now()
 	b.state.mu.Unlock()
 	return reason, paused
 }

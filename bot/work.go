@@ -1,6 +1,7 @@
 package bot
 
 import (
+	"container/heap"
 	"fmt"
 	"sort"
 	"sync"
@@ -26,6 +27,9 @@ type candidate struct {
 	tries    int       // failed attempts in a row
 	failing  time.Time // since when
 	failures error     // the last one's
+
+	in *queue // where it waits, and at which place; nil: a worker has it
+	at int
 }
 
 // result is where a worker left a candidate.
@@ -37,15 +41,120 @@ type result struct {
 
 // work is every candidate of this process: those due, those waiting and those in
 // the hands of a worker. What must survive the process is in the ledger.
+//
+// A candidate is in one of three places, by what it says of itself: with a worker,
+// ready, or asleep until it is due. Whatever changes one goes through change, so
+// that no question needs a look at all of them.
 type work struct {
-	mu    sync.Mutex
-	all   map[string]*candidate
-	heard int // candidates that were new
-	bell  chan struct{}
+	mu     sync.Mutex
+	all    map[string]*candidate
+	busy   map[*candidate]bool
+	ready  queue                           // the most urgent first
+	asleep queue                           // the soonest due first
+	pages  map[pageRef]map[*candidate]bool // busy and ready ones with a row, by the page that lists them
+	open   int                             // how many have not come to an outcome
+	heard  int                             // candidates that were new
+	bell   chan struct{}
 }
 
 func newWork() *work {
-	return &work{all: map[string]*candidate{}, bell: make(chan struct{}, 1)}
+	return &work{
+		all: map[string]*candidate{}, busy: map[*candidate]bool{}, pages: map[pageRef]map[*candidate]bool{},
+		ready:  queue{before: (*candidate).before},
+		asleep: queue{before: func(c, d *candidate) bool { return c.due.Before(d.due) }},
+		bell:   make(chan struct{}, 1),
+	}
+}
+
+// change changes a candidate and puts it where it belongs then.
+func (w *work) change(c *candidate, now time.Time, f func()) {
+	w.take(c)
+	f()
+	w.put(c, now)
+}
+
+// put adds a candidate to the places it belongs to.
+func (w *work) put(c *candidate, now time.Time) {
+	w.all[c.thread] = c
+	if c.unsettled() {
+		w.open++
+	}
+	switch {
+	case c.busy:
+		w.busy[c] = true
+	case c.due.After(now):
+		heap.Push(&w.asleep, c)
+		return
+	default:
+		heap.Push(&w.ready, c)
+	}
+	if c.row == nil {
+		return
+	}
+	if w.pages[c.page] == nil {
+		w.pages[c.page] = map[*candidate]bool{}
+	}
+	w.pages[c.page][c] = true
+}
+
+// take removes a candidate from all places.
+func (w *work) take(c *candidate) {
+	delete(w.all, c.thread)
+	if c.unsettled() {
+		w.open--
+	}
+	delete(w.busy, c)
+	if c.in != nil {
+		heap.Remove(c.in, c.at)
+	}
+	if page := w.pages[c.page]; page[c] {
+		delete(page, c)
+		if len(page) == 0 {
+			delete(w.pages, c.page)
+		}
+	}
+}
+
+// rouse makes those ready whose time has come.
+func (w *work) rouse(now time.Time) {
+	for len(w.asleep.all) > 0 && !w.asleep.all[0].due.After(now) {
+		c := w.asleep.all[0]
+		w.take(c)
+		w.put(c, now)
+	}
+}
+
+// unsettled reports whether the candidate has not come to an outcome.
+func (c *candidate) unsettled() bool { return c.busy || !c.parked && c.tries < maxTries }
+
+// queue is a heap of candidates, each of which knows its place in it.
+type queue struct {
+	all    []*candidate
+	before func(c, d *candidate) bool
+}
+
+// Len implements heap.Interface, as the next four do.
+func (q *queue) Len() int           { return len(q.all) }
+func (q *queue) Less(i, j int) bool { return q.before(q.all[i], q.all[j]) }
+
+func (q *queue) Swap(i, j int) {
+	q.all[i], q.all[j] = q.all[j], q.all[i]
+	q.all[i].at, q.all[j].at = i, j
+}
+
+func (q *queue) Push(x any) {
+	c, _ := x.(*candidate)
+	c.in, c.at = q, len(q.all)
+	q.all = append(q.all, c)
+}
+
+func (q *queue) Pop() any {
+	last := len(q.all) - 1
+	c := q.all[last]
+	q.all[last] = nil
+	q.all = q.all[:last]
+	c.in = nil
+	return c
 }
 
 // wake tells the bot that something may be due or a worker is free.
@@ -63,12 +172,18 @@ func (w *work) woken() <-chan struct{} { return w.bell }
 func (w *work) offer(c *candidate) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
+	now := time.Now()
 	old, ok := w.all[c.thread]
 	if !ok {
-		w.all[c.thread] = c
+		w.put(c, now)
 		w.heard++
 		return
 	}
+	w.change(old, now, func() { w.update(old, c) })
+}
+
+// update brings a candidate up to date.
+func (w *work) update(old, c *candidate) {
 	if c.row != nil {
 		changed := old.row == nil || newestID(old.row) != newestID(c.row)
 		old.row, old.readAt = c.row, c.readAt
@@ -115,10 +230,13 @@ func (w *work) hurry(thread string, row *inboxapi.Thread, readAt time.Time) {
 	if !ok || newestID(row) == c.record.SentID {
 		return
 	}
-	if c.row == nil || newestID(c.row) != newestID(row) {
-		c.due = time.Now()
-	}
-	c.row, c.readAt = row, readAt
+	now := time.Now()
+	w.change(c, now, func() {
+		if c.row == nil || newestID(c.row) != newestID(row) {
+			c.due = now
+		}
+		c.row, c.readAt = row, readAt
+	})
 }
 
 // call makes a candidate due now whose draft waits for a person, and reports
@@ -130,7 +248,8 @@ func (w *work) call(thread string) bool {
 	if !ok || c.busy || !c.record.awaits() {
 		return false
 	}
-	c.due = time.Now()
+	now := time.Now()
+	w.change(c, now, func() { c.due = now })
 	return true
 }
 
@@ -138,7 +257,7 @@ func (w *work) call(thread string) bool {
 func (w *work) recorded(c *candidate, r Record) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	c.record = r
+	c.record = r // a worker has it: no place depends on its record
 }
 
 // drop forgets a candidate that no worker has.
@@ -146,7 +265,7 @@ func (w *work) drop(thread string) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if c, ok := w.all[thread]; ok && !c.busy {
-		delete(w.all, thread)
+		w.take(c)
 	}
 }
 
@@ -154,20 +273,16 @@ func (w *work) drop(thread string) {
 func (w *work) next(now time.Time) *candidate {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	var best *candidate
-	for _, c := range w.all {
-		if c.busy || c.due.After(now) {
-			continue
-		}
-		if best == nil || c.before(best) {
-			best = c
-		}
+	w.rouse(now)
+	if len(w.ready.all) == 0 {
+		return nil
 	}
-	if best != nil {
-		best.busy, best.arrived, best.looking = true, false, false
-		best.unsure = best.record.State == StateIntent
-	}
-	return best
+	c := w.ready.all[0]
+	w.change(c, now, func() {
+		c.busy, c.arrived, c.looking = true, false, false
+		c.unsure = c.record.State == StateIntent
+	})
+	return c
 }
 
 // before reports whether c is more urgent than d. Somebody who waits comes before
@@ -202,23 +317,26 @@ func (c *candidate) waitsSince() time.Time {
 func (w *work) done(c *candidate, r result) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
+	now := time.Now()
+	w.take(c)
 	c.busy, c.parked, c.failures = false, r.parked, r.err
 	switch {
 	case r.err == nil:
 		c.tries, c.failing = 0, time.Time{}
 	case c.tries == 0:
-		c.tries, c.failing = 1, time.Now()
+		c.tries, c.failing = 1, now
 	default:
 		c.tries++
 	}
 	switch {
 	case c.arrived:
-		c.due, c.parked = time.Now(), false
+		c.due, c.parked = now, false
 	case r.again <= 0:
-		delete(w.all, c.thread)
+		return // finished
 	default:
-		c.due = time.Now().Add(r.again)
+		c.due = now.Add(r.again)
 	}
+	w.put(c, now)
 }
 
 // failingFor is how long every attempt at a candidate has failed: others may
@@ -239,13 +357,7 @@ const maxTries = 4
 func (w *work) unsettled() int {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	n := 0
-	for _, c := range w.all {
-		if c.busy || !c.parked && c.tries < maxTries {
-			n++
-		}
-	}
-	return n
+	return w.open
 }
 
 // failures names every candidate that could not be brought to an outcome.
@@ -273,13 +385,14 @@ func (w *work) arrivals() int {
 func (w *work) untilDue(now time.Time) time.Duration {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	least := time.Minute
-	for _, c := range w.all {
-		if !c.busy {
-			least = min(least, c.due.Sub(now))
-		}
+	w.rouse(now)
+	switch {
+	case len(w.ready.all) > 0:
+		return 0
+	case len(w.asleep.all) > 0:
+		return min(time.Minute, w.asleep.all[0].due.Sub(now))
 	}
-	return least
+	return time.Minute
 }
 
 // oldest is how long the candidate that waits longest has waited for us, threads
@@ -321,20 +434,16 @@ func (w *work) row(c *candidate) (*inboxapi.Thread, time.Time) {
 func (w *work) ofPage(ref pageRef) int {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	n, now := 0, time.Now()
-	for _, c := range w.all {
-		if c.page == ref && c.row != nil && (c.busy || !c.due.After(now)) {
-			n++
-		}
-	}
-	return n
+	w.rouse(time.Now())
+	return len(w.pages[ref])
 }
 
 // learn keeps a row that was read for the candidate alone.
 func (w *work) learn(c *candidate, row *inboxapi.Thread) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	c.row, c.readAt, c.page = row, time.Now(), pageRef{}
+	now := time.Now()
+	w.change(c, now, func() { c.row, c.readAt, c.page = row, now, pageRef{} })
 }
 
 // othersThinking marks c as having come to its look, and reports whether workers
@@ -343,38 +452,27 @@ func (w *work) othersThinking(c *candidate) bool {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	c.looking = true
-	for _, o := range w.all {
-		if o.busy && !o.looking && o.page == c.page {
+	for o := range w.busy {
+		if !o.looking && o.page == c.page {
 			return true
 		}
 	}
 	return false
 }
 
-// ready is how many candidates are due or in work.
-func (w *work) ready() int {
+// atHand is how many candidates are due or in work.
+func (w *work) atHand() int {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	n, now := 0, time.Now()
-	for _, c := range w.all {
-		if c.busy || !c.due.After(now) {
-			n++
-		}
-	}
-	return n
+	w.rouse(time.Now())
+	return len(w.busy) + len(w.ready.all)
 }
 
 // inHand is how many candidates workers have.
 func (w *work) inHand() int {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	n := 0
-	for _, c := range w.all {
-		if c.busy {
-			n++
-		}
-	}
-	return n
+	return len(w.busy)
 }
 
 // page is where a candidate was listed.
@@ -389,8 +487,8 @@ func (w *work) gathered(ref pageRef) int {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	n := 0
-	for _, c := range w.all {
-		if c.busy && c.looking && c.page == ref {
+	for c := range w.busy {
+		if c.looking && c.page == ref {
 			n++
 		}
 	}

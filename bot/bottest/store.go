@@ -226,6 +226,9 @@ func (s *Store) Advance(ctx context.Context, l bot.Lease, next bot.Record, again
 		return err
 	}
 	m.do(again)
+	if next.State == bot.StateSent && m.live(0) {
+		delete(s.claims, l.Thread)
+	}
 	return nil
 }
 

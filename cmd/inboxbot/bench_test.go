@@ -1,33 +1,36 @@
 package main
 
 import (
-	"bytes"
+	"encoding/json"
 	"io"
 	"net/http"
 	"os/exec"
 	"strings"
 	"testing"
 
+	"golang.org/x/sync/errgroup"
+
+	"inboxbot/inboxapi"
 	"inboxbot/inboxapi/inboxapitest"
 )
 
 // offLimits is a stage in real time whose model takes no time and whom nothing
-// holds back: what is left is the bot's own work.
+// holds back: what is left is the bot's own work. Its API is behind a socket, as
+// a Redis is.
 func offLimits(b *testing.B, env ...string) *stage {
 	b.Helper()
-	s := openStage(b, setting{env: append(env, "LOG_LEVEL=error"), unpaced: true}, "")
+	s := openStage(b, setting{env: append(env, "LOG_LEVEL=error"), unpaced: true, socket: true}, "")
 	b.Cleanup(s.close)
 	s.asks("the first")
 	s.once() // the directory, the scripts and the connections are there
 	return s
 }
 
-// waiting fills the inbox with n new threads that wait, and puts the others away.
-func (s *stage) waiting(n int) []string {
-	for _, th := range s.sim.Threads() {
-		if !th.Done {
-			s.sim.Archive(th.ID, true)
-		}
+// waiting fills the inbox with n new threads that wait, and puts those of done
+// away.
+func (s *stage) waiting(n int, done []string) []string {
+	for _, id := range done {
+		s.sim.Archive(id, true)
 	}
 	ids := make([]string, n)
 	for i := range ids {
@@ -62,9 +65,10 @@ func handleThreads(b *testing.B, env ...string) {
 			bot := s.start()
 			s.sim.ResetCounts()
 			replies := 0
+			var ids []string
 			for b.Loop() {
 				b.StopTimer()
-				s.waiting(batch.size)
+				ids = s.waiting(batch.size, ids)
 				b.StartTimer()
 				if err := bot.Once(b.Context()); err != nil {
 					b.Fatal(err)
@@ -80,31 +84,24 @@ func handleThreads(b *testing.B, env ...string) {
 	}
 }
 
-// BenchmarkBareHTTP makes the requests of BenchmarkHandleThread one after the
-// other and nothing else: a list, and the messages, the look and the send of each
-// thread; in a burst the look is a list page for eight of them.
+// BenchmarkBareHTTP makes the requests of BenchmarkHandleThread, as many at once
+// as the bot does, reads and decodes the same answers, and does nothing else: a
+// list, and the messages, the look and the send of each thread; in a burst the
+// look is one more list page for all of them.
 func BenchmarkBareHTTP(b *testing.B) {
 	for _, batch := range batches {
 		b.Run(batch.name, func(b *testing.B) {
 			s := offLimits(b)
-			client := s.sim.HTTPClient()
-			defer client.CloseIdleConnections()
+			bare := &bareClient{b: b, http: &http.Client{Transport: &http.Transport{DialContext: s.dial, MaxIdleConnsPerHost: 64}}}
+			defer bare.http.CloseIdleConnections()
 			s.sim.ResetCounts()
 			replies := 0
+			var ids []string
 			for b.Loop() {
 				b.StopTimer()
-				ids := s.waiting(batch.size)
+				ids = s.waiting(batch.size, ids)
 				b.StartTimer()
-				ask(b, client, http.MethodGet, "/threads?inbox=default&limit=100", "")
-				for i, id := range ids {
-					ask(b, client, http.MethodGet, "/threads/"+id+"/messages?limit=100", "")
-					if batch.size == 1 {
-						ask(b, client, http.MethodGet, "/threads/"+id+"/messages?limit=100", "")
-					} else if i%8 == 0 {
-						ask(b, client, http.MethodGet, "/threads?inbox=default&limit=100", "")
-					}
-					ask(b, client, http.MethodPost, "/threads/"+id+"/messages", `{"content":"ok"}`)
-				}
+				bare.answer(ids)
 				replies += batch.size
 			}
 			perThread(b, replies, s.requests())
@@ -112,31 +109,74 @@ func BenchmarkBareHTTP(b *testing.B) {
 	}
 }
 
+// bareClient is what is left of a bot without guards, prompts, records and claims.
+type bareClient struct {
+	b    *testing.B
+	http *http.Client
+}
+
+// answer answers the threads, as many at once as a bot does by default.
+func (c *bareClient) answer(ids []string) {
+	c.list()
+	look := func(id string) { c.messages(id) }
+	if len(ids) > 1 {
+		look = func(string) {}
+		defer c.list()
+	}
+	var workers errgroup.Group
+	workers.SetLimit(8)
+	for _, id := range ids {
+		workers.Go(func() error {
+			c.messages(id)
+			look(id)
+			var sent inboxapi.Message
+			c.ask(http.MethodPost, "/threads/"+id+"/messages", `{"content":"ok"}`, &sent)
+			return nil
+		})
+	}
+	_ = workers.Wait() // what fails ends the benchmark
+}
+
+func (c *bareClient) list() {
+	var page struct{ Threads []inboxapi.Thread }
+	c.ask(http.MethodGet, "/threads?inbox=default&limit=100", "", &page)
+}
+
+func (c *bareClient) messages(id string) {
+	var page struct{ Messages []inboxapi.Message }
+	c.ask(http.MethodGet, "/threads/"+id+"/messages?limit=100", "", &page)
+}
+
 func perThread(b *testing.B, replies, requests int) {
 	b.ReportMetric(float64(replies)/b.Elapsed().Seconds(), "threads/s")
 	b.ReportMetric(float64(requests)/float64(replies), "requests/reply")
 }
 
-func ask(b *testing.B, client *http.Client, method, path, body string) {
+func (c *bareClient) ask(method, path, body string, into any) {
 	var content io.Reader
 	if body != "" {
 		content = strings.NewReader(body)
 	}
-	req, err := http.NewRequestWithContext(b.Context(), method, inboxapitest.BaseURL+path, content)
+	req, err := http.NewRequestWithContext(c.b.Context(), method, inboxapitest.BaseURL+path, content)
 	if err != nil {
-		b.Fatal(err)
+		c.b.Error(err)
+		return
 	}
 	req.Header.Set("Authorization", "Bearer "+stageToken)
 	if body != "" {
 		req.Header.Set("Content-Type", "application/json")
 	}
-	res, err := client.Do(req)
+	res, err := c.http.Do(req)
 	if err != nil {
-		b.Fatal(err)
+		c.b.Error(err)
+		return
 	}
 	defer res.Body.Close()
 	answer, err := io.ReadAll(res.Body)
-	if err != nil || res.StatusCode != http.StatusOK || !bytes.HasPrefix(answer, []byte("{")) {
-		b.Fatalf("%s %s: %s %.200s %v", method, path, res.Status, answer, err)
+	if err == nil {
+		err = json.Unmarshal(answer, into)
+	}
+	if err != nil || res.StatusCode != http.StatusOK {
+		c.b.Errorf("%s %s: %s %.200s %v", method, path, res.Status, answer, err)
 	}
 }

@@ -109,7 +109,14 @@ func chaosChild() (code int, ran bool) {
 // runChaosBot wires the real parts as wire does, with short times, and with
 // perils between them.
 func runChaosBot(ctx context.Context, p *perils) error {
-	client, err := inboxapi.New(inboxapi.Options{BaseURL: p.spec.API, Token: "chaos", Timeout: 2 * time.Second})
+	budget := newLimiter()
+	client, err := inboxapi.New(inboxapi.Options{
+		BaseURL: p.spec.API, Token: "chaos", Timeout: 2 * time.Second,
+		Limiter: budget, Observe: func(o inboxapi.Observation) {
+			o.RetryAfter /= 10 // as all times are: one refusal keeps the whole fleet away
+			budget.observe(ctx, o)
+		},
+	})
 	if err != nil {
 		return err
 	}
@@ -122,6 +129,7 @@ func runChaosBot(ctx context.Context, p *perils) error {
 		return err
 	}
 	defer store.Close()
+	budget.budget.Store(store.Budget(chaosQuota))
 	set, err := rules.Load("chaos.yaml", []byte(chaosRules), rules.Options{
 		Timezone: time.UTC, HandoffTag: chaosTag, Prompts: func(string) bool { return true },
 	})
@@ -140,20 +148,30 @@ func runChaosBot(ctx context.Context, p *perils) error {
 		Generation: func() bot.Generation {
 			return bot.Generation{Hash: set.Hash(), Guards: set, Prompter: templates, HandoffTags: set.HandoffTags()}
 		},
-		Team:   *team,
-		Logger: p.log,
-		Leader: hastyLeader{store},
-		Now:    client.Now,
+		Team:    *team,
+		Logger:  p.log,
+		Leader:  hastyLeader{store},
+		Switch:  pauseSwitch{store},
+		Reserve: budget.Reserve,
+		Now:     client.Now,
 	}, bot.Config{
 		Live: true, Every: 300 * time.Millisecond, EveryMax: 600 * time.Millisecond, QuotaShare: 1000,
 		Concurrency: 8, ModelTimeout: 2 * time.Second, ModelPatience: 8 * time.Second,
 		Settle: -1, TakeoverPause: 2 * time.Second, MaxReplies: 10_000,
-		HandoffTag: chaosTag, Send: chaosSend, Visible: chaosVisible,
+		HandoffTag: chaosTag, Send: chaosSend, Visible: chaosVisible, FollowUp: chaosImpatience,
 	})
 	if err != nil {
 		return err
 	}
 	return b.Run(ctx)
+}
+
+// chaosQuota is more than the fleet asks for: what holds it back is that a
+// refusal keeps every process away from the API, and a Redis that is gone.
+var chaosQuota = redisstore.Quota{
+	Minute: redisstore.Window{Quota: 60_000, Burst: 10_000},
+	Hour:   redisstore.Window{Quota: 3_600_000, Burst: 600_000},
+	Day:    redisstore.Window{Quota: 86_400_000, Burst: 6_000_000},
 }
 
 func chaosStore(url, team string) redisstore.Options {
@@ -234,8 +252,8 @@ func (c perilousClaims) Release(ctx context.Context, l bot.Lease) error {
 	return c.Claims.Release(ctx, l)
 }
 
-// perilousLedger also shortens what a thread waits for a second look, which the
-// bot does not let be configured.
+// perilousLedger also shortens what a thread waits for a guard, which the bot does
+// not let be configured.
 type perilousLedger struct {
 	bot.Ledger
 	p *perils
@@ -244,9 +262,6 @@ type perilousLedger struct {
 func (l perilousLedger) Advance(ctx context.Context, lease bot.Lease, next bot.Record, again time.Duration) error {
 	if next.State == bot.StateWaiting {
 		return l.Ledger.Advance(ctx, lease, next, min(again, chaosImpatience))
-	}
-	if again != chaosVisible {
-		again = min(again, chaosImpatience)
 	}
 	l.p.at("before the record "+string(next.State), lease.Thread)
 	err := l.Ledger.Advance(ctx, lease, next, again)

@@ -18,8 +18,8 @@ import (
 // again, on a real Redis with a replica and on the simulated API behind a real
 // socket. People write, four sends in ten go wrong in seven ways, reads fail and
 // lag behind, processes are killed at random and at the worst points, put to
-// sleep for more than a lease and restarted, and Redis is wiped and failed over
-// to a replica that lags. Then all that ends, and every message is counted by
+// sleep for more than a lease and restarted, the team pauses and resumes the bot,
+// and Redis is wiped and failed over to a replica that lags. Then all that ends, and every message is counted by
 // the API's own records. One that was answered twice, or that nobody took care
 // of, fails the test with its story.
 //
@@ -56,7 +56,7 @@ type plan struct {
 
 func chaosPlans(naive bool) []plan {
 	if *chaosLong == 0 {
-		p := plan{seed: *chaosSeed, naive: naive, threads: 100, chaos: 16 * time.Second, settle: 30 * time.Second}
+		p := plan{seed: *chaosSeed, naive: naive, threads: 100, chaos: 22 * time.Second, settle: 30 * time.Second}
 		if !naive {
 			p.wipes = []time.Duration{2 * time.Second}
 		}
@@ -93,6 +93,9 @@ func TestChaos(t *testing.T) {
 			}
 			for _, odd := range r.odd {
 				t.Error(odd)
+			}
+			for _, late := range r.unheeded {
+				t.Errorf("sent though the bot was paused: %s", late)
 			}
 			if r.inbound < 50 || r.kills < 3 || r.naps < 1 || r.inDoubtSends < 5 {
 				t.Errorf("too gentle to say anything: %s", r)
@@ -135,20 +138,22 @@ type round struct {
 	diary *diary
 
 	kills, naps, restarts, wipes, fails int
+	stops                               int      // how often the team paused the bot
+	unheeded                            []string // sends while it was paused
 	handed, handedInDoubt, inDoubtSends int
 	settled                             time.Duration
 }
 
 func (r *round) String() string {
 	return fmt.Sprintf("seed %d: %d inbound, %d sent, %d answered twice, %d lost, %d hidden; %d handed over, %d of them in doubt; "+
-		"%d skipped, %d hidden by a loss of Redis; %d sends in doubt, %d kills, %d pauses, %d restarts, %d wipes, %d failovers; settled in %s",
+		"%d skipped, %d hidden by a loss of Redis; %d sends in doubt, %d kills, %d pauses, %d restarts, %d wipes, %d failovers, %d times paused by the team; settled in %s",
 		r.plan.seed, r.inbound, r.sent, len(r.twice), len(r.lost), len(r.hidden), r.handed, r.handedInDoubt,
-		r.skipped, len(r.forgotten), r.inDoubtSends, r.kills, r.naps, r.restarts, r.wipes, r.fails, r.settled.Round(100*time.Millisecond))
+		r.skipped, len(r.forgotten), r.inDoubtSends, r.kills, r.naps, r.restarts, r.wipes, r.fails, r.stops, r.settled.Round(100*time.Millisecond))
 }
 
 // totals are the figures of several rounds.
 type totals struct {
-	rounds, inbound, sent, twice, lost, hidden, forgotten, handed, inDoubt, kills, naps, restarts, wipes, fails int
+	rounds, inbound, sent, twice, lost, hidden, forgotten, handed, inDoubt, kills, naps, restarts, wipes, fails, stops int
 }
 
 func (s *totals) add(r *round) {
@@ -166,13 +171,14 @@ func (s *totals) add(r *round) {
 	s.restarts += r.restarts
 	s.wipes += r.wipes
 	s.fails += r.fails
+	s.stops += r.stops
 }
 
 func (s totals) String() string {
 	return fmt.Sprintf("%d rounds, %d inbound, %d sent, %d answered twice, %d lost, %d hidden; %d handed over, %d of them in doubt (%.1f %% of inbound); "+
-		"%d hidden by a loss of Redis; %d kills, %d pauses, %d restarts, %d wipes, %d failovers",
+		"%d hidden by a loss of Redis; %d kills, %d pauses, %d restarts, %d wipes, %d failovers, %d times paused by the team",
 		s.rounds, s.inbound, s.sent, s.twice, s.lost, s.hidden, s.handed, s.inDoubt, 100*float64(s.inDoubt)/float64(max(1, s.inbound)),
-		s.forgotten, s.kills, s.naps, s.restarts, s.wipes, s.fails)
+		s.forgotten, s.kills, s.naps, s.restarts, s.wipes, s.fails, s.stops)
 }
 
 // chaosRound is one round: chaos, then peace, then the count.
@@ -180,7 +186,7 @@ func chaosRound(t *testing.T, p plan) *round {
 	w, d := newChaosWorld(t, p.seed, p.threads), &diary{}
 	store := startRedisPair(t)
 	team := w.api.Team().ID
-	foundStore(t, store.url(), team)
+	ours := foundStore(t, store.url(), team)
 	down := filepath.Join(t.TempDir(), "model-down")
 	f := startFleet(t, 3, chaosSpec{API: w.base, Redis: store.url(), Seed: p.seed, Naive: p.naive, Kill: 0.004, Stop: 0.001, Down: down})
 	r := &round{plan: p, world: w, fleet: f, diary: d}
@@ -193,6 +199,7 @@ func chaosRound(t *testing.T, p plan) *round {
 	trouble.Go(func() { f.harass(ctx, d) })
 	trouble.Go(func() { harassRedis(ctx, p, store, d) })
 	trouble.Go(func() { harassModel(ctx, p, down, d) })
+	trouble.Go(func() { harassTeam(ctx, p, ours, d) })
 	trouble.Wait()
 
 	w.hush()
@@ -200,8 +207,7 @@ func chaosRound(t *testing.T, p plan) *round {
 	d.note("peace", "nobody writes any more, nothing goes wrong any more")
 	began, replaced := time.Now(), time.Time{}
 	for !r.isSettled(store, team) && time.Since(began) < p.settle {
-		// A process keeps second looks to itself for minutes; the next one finds
-		// them due.
+		// New processes know only what is written down.
 		if time.Since(replaced) > 2*chaosLease {
 			f.replace()
 			replaced = time.Now()
@@ -226,7 +232,7 @@ func chaosRound(t *testing.T, p plan) *round {
 
 // foundStore makes this the first time that the Redis serves the team, so that
 // the fleet begins without a quarantine. After a wipe nobody says so.
-func foundStore(t *testing.T, url, team string) {
+func foundStore(t *testing.T, url, team string) *redisstore.Store {
 	t.Helper()
 	o := chaosStore(url, team)
 	o.Fresh = true
@@ -234,7 +240,8 @@ func foundStore(t *testing.T, url, team string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	_ = s.Close()
+	t.Cleanup(func() { _ = s.Close() })
+	return s
 }
 
 // isSettled reports whether there is nothing left to do and nothing done lately.
@@ -267,9 +274,19 @@ func (r *round) total() {
 	r.naps = len(r.diary.times("pause")) + len(r.fleet.logged("stopped at a point"))
 	r.restarts = len(r.diary.times("restart"))
 	r.wipes, r.fails = len(r.diary.times("wipe")), len(r.diary.times("failover"))
+	r.stops = len(r.diary.times("stop"))
+	paused := heeded(r.diary)
 	for _, q := range r.world.api.Log() {
-		if q.Operation == "threads.thread.messages.create" && q.Fault != "" && q.Status != 429 {
+		if q.Operation != "threads.thread.messages.create" {
+			continue
+		}
+		if q.Fault != "" && q.Status != 429 {
 			r.inDoubtSends++
+		}
+		for _, span := range paused {
+			if q.At.After(span.from) && q.At.Before(span.until) {
+				r.unheeded = append(r.unheeded, fmt.Sprintf("thread %s at %s, in the pause from %s", q.ThreadID, q.At, span.from))
+			}
 		}
 	}
 	for _, sign := range []string{"panic: ", "DATA RACE", "fatal error: "} {
@@ -304,6 +321,49 @@ func harassRedis(ctx context.Context, p plan, store *redisPair, d *diary) {
 		store.wipe(lasting, newDice(p.seed).between(100*time.Millisecond, 1500*time.Millisecond))
 		d.note("empty", "Redis is back, empty")
 	}
+}
+
+// harassTeam pauses the bot for a while, now and then, with the command's means.
+func harassTeam(ctx context.Context, p plan, store *redisstore.Store, d *diary) {
+	if p.naive {
+		return
+	}
+	dice := newDice(p.seed + 2)
+	for pause(ctx, dice.between(p.chaos/10, p.chaos/4)) == nil {
+		if err := store.SetPaused(ctx, "chaos", "the team"); err != nil {
+			continue // Redis is away, and nothing is sent either
+		}
+		d.note("stop", "the team pauses the bot")
+		_ = pause(ctx, dice.between(time.Second, max(2*time.Second, p.chaos/13)))
+		d.note("resume", "the team resumes the bot")
+		for store.Resume(context.WithoutCancel(ctx)) != nil {
+			time.Sleep(100 * time.Millisecond)
+		}
+	}
+}
+
+type span struct{ from, until time.Time }
+
+// heeded are the times in which no send should begin: from when every process
+// must have heard of a pause, and the last look made before it has grown too old,
+// until the bot is resumed, or Redis forgets that it is paused.
+func heeded(d *diary) []span {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	var spans []span
+	var began time.Time
+	for _, e := range d.entries {
+		switch e.what {
+		case "stop":
+			began = e.at
+		case "resume", "wipe", "cut off":
+			if from := began.Add(3 * time.Second); !began.IsZero() && from.Before(e.at) {
+				spans = append(spans, span{from, e.at})
+			}
+			began = time.Time{}
+		}
+	}
+	return spans
 }
 
 // harassModel takes the model away for longer than the bots' patience.

@@ -7,7 +7,9 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"net"
 	"net/http"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"slices"
@@ -33,6 +35,7 @@ type stage struct {
 	model *bottest.Model
 	parts *parts
 	log   *logBook
+	dial  dialFunc // to the API
 
 	mu      sync.Mutex
 	handled []bot.Handled
@@ -47,6 +50,7 @@ type setting struct {
 	sim   inboxapitest.Options
 	wrap  func(testing.TB, http.Handler) http.Handler // around the API, for the test's own errors
 
+	socket  bool // the API is behind a socket of the machine; no bubble can wait for that
 	unpaced bool // neither the API's limits nor the bot's budget: all of it happens at once
 }
 
@@ -86,6 +90,10 @@ func openStage(t testing.TB, o setting, ruleFile string) *stage {
 		o.sim.Limits = inboxapitest.Limits{Minute: -1, Hour: -1, Day: -1}
 	}
 	s := &stage{t: t, sim: inboxapitest.New(o.sim), model: bottest.NewModel(o.model), log: &logBook{}}
+	s.dial = s.sim.Dial
+	if o.socket {
+		s.dial = onSocket(t, s.sim)
+	}
 	env := []string{
 		"INBOX_API_TOKEN=" + stageToken, "INBOX_API_BASE_URL=" + inboxapitest.BaseURL,
 		"BOT_MODE=live", "BOT_SETTLE=0s", "BOT_HTTP_ADDR=", "BOT_RULES=" + ruleFile,
@@ -102,13 +110,22 @@ func openStage(t testing.TB, o setting, ruleFile string) *stage {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s.parts, err = wire(t.Context(), cfg, gen, &process{stdout: io.Discard, stderr: s.log}, wiring{dial: s.sim.Dial, fresh: true, unpaced: o.unpaced})
+	s.parts, err = wire(t.Context(), cfg, gen, &process{stdout: io.Discard, stderr: s.log}, wiring{dial: s.dial, fresh: true, unpaced: o.unpaced})
 	if err != nil {
 		t.Fatal(err)
 	}
 	s.parts.model = s.model
 	s.sim.ResetCounts()
 	return s
+}
+
+// onSocket serves h on a socket of the machine until the test ends, and dials it.
+func onSocket(t testing.TB, h http.Handler) dialFunc {
+	server := httptest.NewServer(h)
+	t.Cleanup(server.Close)
+	return func(ctx context.Context, _, _ string) (net.Conn, error) {
+		return (&net.Dialer{}).DialContext(ctx, "tcp", server.Listener.Addr().String())
+	}
 }
 
 const stageToken = "stage-token-4f1b"

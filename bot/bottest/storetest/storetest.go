@@ -365,8 +365,16 @@ func leases() []test {
 			}
 		}},
 		{"repeat/late begin after the end", func(s *suite) {
-			l := s.bring(bot.StateSent)
+			l := s.bring(bot.StateSkipped)
 			s.move(l, s.message("this", bot.StateIntent), 0, bot.ErrRecorded)
+		}},
+		{"lease/of a reply ends with it", func(s *suite) {
+			l := s.bring(bot.StateSent)
+			s.move(l, s.message("new", bot.StateIntent), 0, bot.ErrLeaseLost)
+			next := s.claim()
+			s.move(l, s.message("this", bot.StateSent), 0, nil) // said again, it takes nobody's
+			s.release(l)
+			s.move(next, s.message("new", bot.StateIntent), 0, nil)
 		}},
 		{"late/retry after the lease ended", func(s *suite) {
 			l := s.bring(bot.StateIntent)
@@ -475,7 +483,7 @@ func crashes() []test {
 			}
 		}},
 		{"crash/before the release: a terminal record and a claim that ends", func(s *suite) {
-			s.bring(bot.StateSent)
+			s.bring(bot.StateSkipped)
 			if _, err := s.Store.Claim(s.Context(), thread); !errors.Is(err, bot.ErrHeld) {
 				s.Fatalf("claim: %v, want ErrHeld", err)
 			}

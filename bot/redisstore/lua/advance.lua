@@ -171,4 +171,7 @@ if open then
 else
   redis.call('ZREM', KEYS[4], thread)
 end
+if state == 'sent' and live(0) then
+  redis.call('DEL', KEYS[1]) -- the last move of its lease, whose release need not be asked for
+end
 return 'ok'
