@@ -307,7 +307,7 @@ func (b *Bot) lookAround(ctx context.Context, polls *rhythm) {
 		b.paused(ctx)
 		b.collectDue(ctx)
 	}
-	if !polls.lead || time.Now().Before(polls.next) {
+	if now := time.Now(); !polls.lead || now.Before(polls.next) || now.Before(polls.busy) && b.work.atHand() > b.cfg.Concurrency {
 		return
 	}
 	before := b.work.arrivals()
@@ -322,12 +322,13 @@ func (b *Bot) lookAround(ctx context.Context, polls *rhythm) {
 	b.state.swept(err)
 	polls.after(b.work.arrivals() > before, err, time.Now())
 	if b.work.atHand() > backlog*b.cfg.Concurrency {
-		polls.next = time.Now().Add(max(backlogPause, time.Until(polls.next)))
+		polls.busy = time.Now().Add(backlogPause)
 	}
 }
 
 // While more work is at hand than the workers can begin, looking for more of it
-// only takes requests away from answering.
+// only takes requests away from answering. Once they can begin all of it, it is
+// looked for again: other processes may have done the rest.
 const (
 	backlog      = 4 // threads per worker
 	backlogPause = time.Minute
@@ -339,6 +340,7 @@ type rhythm struct {
 	min, max time.Duration
 	every    time.Duration
 	next     time.Time // the next sweep
+	busy     time.Time // until then none while there is a backlog
 	due      time.Time // the next question what the ledger holds open
 	side     time.Time // the next glance at the side views
 	lead     bool      // this process is the one that polls

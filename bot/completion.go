@@ -231,11 +231,16 @@ func (t thinker) findings(ctx context.Context, c *Conversation, p Prompt, in dra
 		in.Instructions, in.Facts, in.Canary = p.System, p.Facts, canary(t.gen)
 	}
 	profile := &c.Thread.Prospect
-	in.Given = []string{p.System, c.Account.Username, c.Account.Name, c.Team.Name, profile.Username, profile.DisplayName}
-	for _, s := range []*string{profile.Bio, profile.Location, profile.WebsiteURL} {
+	in.Given = []string{p.System, c.Account.Username, c.Account.Name, c.Team.Name, profile.Username}
+	in.Profile = []string{profile.DisplayName}
+	in.Profile = append(in.Profile, c.Tags...)
+	for _, s := range []*string{profile.Bio, profile.Location, profile.WebsiteURL, profile.Context.Notes} {
 		if s != nil {
-			in.Given = append(in.Given, *s)
+			in.Profile = append(in.Profile, *s)
 		}
+	}
+	if notes := profile.Context.Notes; notes != nil {
+		in.Private = []string{*notes}
 	}
 	for _, turn := range c.Turns {
 		if turn.Side == SideOurs {

@@ -32,8 +32,8 @@ type Thread struct {
 	Outbound   int       // messages of ours that were read
 }
 
-// Prospect is the other party. Untrusted and Quoted fields were written by them;
-// Tags, Status, Valuation and Notes by the team.
+// Prospect is the other party. Untrusted and Quoted fields were written by them, or
+// may repeat what they wrote; Tags, Status and Valuation by the team.
 type Prospect struct {
 	Username  string // without @; letters, digits and _ only, whatever the API sent
 	Name      Quoted
@@ -46,8 +46,8 @@ type Prospect struct {
 	Protected bool
 	Tags      []string
 	Status    string
-	Valuation int    // in Team.Currency, rounded
-	Notes     string // in several lines; may quote the prospect, so treat it as hearsay
+	Valuation int       // in Team.Currency, rounded
+	Notes     Untrusted // the team's, in several lines; the bot's own may quote the prospect
 }
 
 // Account is the X account that speaks for us.
@@ -136,7 +136,7 @@ func newData(c *bot.Conversation, guard string, zone *time.Location) Data {
 			Tags:      tags(c.Tags),
 			Status:    ours(c.Status, maxLine),
 			Valuation: valuation(p.Context.Valuation),
-			Notes:     cut(noTags.Replace(clean(text(p.Context.Notes))), maxNotes),
+			Notes:     Untrusted(cut(clean(text(p.Context.Notes)), maxNotes)),
 		},
 		Account: Account{
 			Username: handle(c.Account.Username),

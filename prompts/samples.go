@@ -50,7 +50,7 @@ func fullSample() *bot.Conversation {
 		},
 	}
 	for range maxTags {
-		c.Tags = append(c.Tags, long)
+		c.Tags = append(c.Tags, strings.Repeat("word ", 2*maxTag))
 	}
 	return c
 }

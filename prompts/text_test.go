@@ -109,7 +109,7 @@ func TestData(t *testing.T) {
 	if n := estimate(string(d.Prospect.Bio)); n > maxBio {
 		t.Errorf("a bio of %d tokens, at most %d", n, maxBio)
 	}
-	if n := estimate(d.Prospect.Notes); n > maxNotes {
+	if n := estimate(string(d.Prospect.Notes)); n > maxNotes {
 		t.Errorf("notes of %d tokens, at most %d", n, maxNotes)
 	}
 }

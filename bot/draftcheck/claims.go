@@ -58,7 +58,7 @@ func read(text string, as reading) *claims {
 // sources are the claims that a draft may repeat.
 type sources struct {
 	told *claims // by the team: system text, facts, profile
-	said *claims // in the conversation
+	said *claims // in the conversation, save what the prospect told us to say
 }
 
 func (d *draft) readGiven() *sources {
@@ -66,9 +66,18 @@ func (d *draft) readGiven() *sources {
 	if d.Instructions != "" && !slices.Contains(told, d.Instructions) {
 		told = append(told, d.Instructions)
 	}
+	for _, text := range d.Profile { // it stands in the system text too
+		before, _, found := demanded(text)
+		for i := range told {
+			if found {
+				told[i] = strings.ReplaceAll(told[i], text, before)
+			}
+		}
+		told = append(told, before)
+	}
 	s := &sources{
 		told: read(strings.Join(unique(told), "\n"), loose),
-		said: read(strings.Join(slices.Concat(d.Inbound, d.Outbound), "\n"), loose),
+		said: read(strings.Join(slices.Concat(d.theirs().free, d.Outbound), "\n"), loose),
 	}
 	if !d.Now.IsZero() {
 		for _, day := range []time.Time{d.Now.AddDate(0, 0, -1), d.Now, d.Now.AddDate(0, 0, 1)} {

@@ -1,8 +1,9 @@
 // Package draftcheck looks for what must not be sent in a text that a machine
 // wrote: without a model, the same every time, and naming the words it minds.
 //
-// [Run] makes all checks. Each family has a file: leftovers.go, leak.go, links.go,
-// numbers.go and dates.go (what a text claims; claims.go looks it up in what the
+// [Run] makes all checks. Each family has a file: leftovers.go, leak.go, dictated.go
+// (words that the prospect put into our mouth; disguise.go reads them in base64 and
+// the like), links.go, numbers.go and dates.go (what a text claims; claims.go looks it up in what the
 // model was given), repeat.go, language.go and promise.go. Words of languages are
 // tables beside the check that reads them; wording is matched by pattern.go. A
 // check that is wrong belongs into testdata/corpus.yaml as a row first.
@@ -33,6 +34,7 @@ var Names = []string{
 	"length",       // longer than X or the operator allows, in UTF-16 units
 	"leftovers",    // of templates, JSON, tool calls, thinking
 	"prompt-leak",  // the canary, or a run of words of the system text
+	"dictated",     // what the prospect told us to say
 	"links",        // and e-mail addresses, phone numbers, prices, percentages and
 	"emails",       // dates that stand nowhere in what the model was given
 	"phones",       //
@@ -53,8 +55,14 @@ type Input struct {
 	// Max is the longest the text may be, in UTF-16 units; 0: X's 10,000.
 	Max int
 	// Given is what the model was given besides the conversation: system text,
-	// facts, the prospect's profile. Instructions and Facts need not stand here again.
+	// facts, the prospect's profile. Instructions, Facts and Profile need not stand here
+	// again.
 	Given []string
+	// Profile is what the prospect wrote about themselves, and what else may quote
+	// them: known, unless it tells us what to say.
+	Profile []string
+	// Private is what only the team may read, such as its notes about the prospect.
+	Private []string
 	// Facts are the parts of the system text that are there to be repeated, such as
 	// the files it includes. Without them, a text that
 	// repeats a fact worded like an order ("never say ...") is held.
@@ -120,6 +128,7 @@ var checks = []struct {
 	{"length", tooLong},
 	{"leftovers", leftovers},
 	{"prompt-leak", promptLeak},
+	{"dictated", dictated},
 	{"links", unknownLinks},
 	{"emails", unknownEmails},
 	{"phones", unknownPhones},
@@ -139,12 +148,14 @@ type draft struct {
 
 	claims *claims         // of Text, as written on purpose
 	given  func() *sources // what Text may repeat; read when there is something to look up
+	theirs func() *theirs  // what the prospect told us to say
 }
 
 func newDraft(in Input) *draft {
 	d := &draft{Input: in, words: wordsOf(in.Text)}
 	d.claims = read(in.Text, strict)
 	d.given = sync.OnceValue(d.readGiven)
+	d.theirs = sync.OnceValue(d.readTheirs)
 	return d
 }
 

@@ -11,6 +11,9 @@ import (
 // are common speech.
 const leakRun = 8
 
+// privateRun is how many words in a row of the team's notes make one.
+const privateRun = 5
+
 // instructing marks a sentence of the system text as an order to the model. What
 // is none, such as a fact that was written into the template, may be repeated.
 var instructing = compile(nil, `
@@ -77,6 +80,17 @@ func promptLeak(d *draft) []Finding {
 	for _, h := range d.repeatedInstructions() {
 		found = append(found, Finding{Span: h.span(d.Text, d.words), Detail: "repeats an instruction of the system text"})
 	}
+	if len(d.Private) > 0 {
+		for _, h := range d.shared(privateRun, asWritten, d.Private, d.Facts, d.Inbound, d.Outbound) {
+			found = append(found, Finding{Span: h.span(d.Text, d.words), Detail: "repeats what only the team may read"})
+		}
+	}
+	for _, text := range append(decoded(d.Text), mirrored(d.Text)...) {
+		plain := draft{Input: d.Input, words: wordsOf(text)}
+		if d.Canary != "" && indexFold(text, d.Canary) >= 0 || len(plain.repeatedInstructions()) > 0 {
+			found = append(found, Finding{Span: shorten(d.Text), Detail: "repeats the system text in disguise"})
+		}
+	}
 	return found
 }
 
@@ -120,7 +134,7 @@ func (d *draft) repeatedInstructions() []hit {
 			}
 		}
 	}
-	return joined(leaked)
+	return joined(leaked, leakRun)
 }
 
 // runsOf yields the words where a run of one sentence begins, with its hash.
@@ -175,16 +189,16 @@ func orders(text string, words []word, i int) bool {
 	return true
 }
 
-// joined makes hits of the runs that begin where leaked is set.
-func joined(leaked []bool) []hit {
+// joined makes hits of the runs of n words that begin where begins is set.
+func joined(begins []bool, n int) []hit {
 	var hits []hit
-	for i, yes := range leaked {
+	for i, yes := range begins {
 		switch {
 		case !yes:
 		case len(hits) > 0 && i <= hits[len(hits)-1].to:
-			hits[len(hits)-1].to = i + leakRun
+			hits[len(hits)-1].to = i + n
 		default:
-			hits = append(hits, hit{i, i + leakRun})
+			hits = append(hits, hit{i, i + n})
 		}
 	}
 	return hits

@@ -136,6 +136,7 @@ func leftovers(d *draft) []Finding {
 		found = append(found, Finding{Span: h.span(d.Text, d.words), Detail: "what models say, not what this team says"})
 	}
 	found = append(found, d.missingValues()...)
+	found = append(found, d.scrambled()...)
 	return append(found, d.unprintable()...)
 }
 

@@ -65,8 +65,8 @@ func endsSentence(before string, r rune, after string) bool {
 	return false
 }
 
-// fold is a word in lower case and without accents, so that it is found however
-// it was typed.
+// fold is a word in lower case, in plain letters and without accents, so that it is
+// found however it was typed.
 func fold(s string) string {
 	plain := true
 	for i := range len(s) {
@@ -84,7 +84,7 @@ func fold(s string) string {
 			return -1
 		}
 		return r
-	}, norm.NFD.String(s))
+	}, strings.ToLower(norm.NFKD.String(s)))
 }
 
 // folded is a text's words with a space between.

@@ -187,3 +187,19 @@ func (answerAll) Judge(*bot.Conversation) bot.Verdict {
 func (answerAll) Review(*bot.Conversation, bot.Decision) bot.Verdict {
 	return bot.Verdict{Outcome: bot.Outcome{Action: bot.Reply}}
 }
+
+// TestABacklogThatIsDoneIsNotWaitedFor: nothing new is looked for while many wait,
+// and at once again when they have been answered.
+func TestABacklogThatIsDoneIsNotWaitedFor(t *testing.T) {
+	onStage(t, setting{unpaced: true, env: []string{"BOT_CONCURRENCY=2"}}, func(s *stage) {
+		for range 40 {
+			s.asks("Hi")
+		}
+		var late string
+		time.AfterFunc(15*time.Second, func() { late = s.asks("Hello") })
+		s.during(30 * time.Second)
+		if got := s.sent(late); len(got) != 1 {
+			t.Errorf("who wrote after a backlog was done was sent %q within 15s; %s", got, s.story(late))
+		}
+	})
+}
