@@ -12,6 +12,7 @@ import (
 type Waiting struct {
 	Guard  string
 	N      int
+	Drafts int       // of them, those whose draft waits for a person's approval
 	Oldest time.Time // when the first of them was told to
 }
 
@@ -36,6 +37,9 @@ func (v *View) Waiting(since time.Time) []Waiting {
 				by[e.Guard] = w
 			}
 			w.N++
+			if e.Reply != "" {
+				w.Drafts++
+			}
 			w.Oldest = e.At // older ones come later
 		}
 	}

@@ -16,18 +16,21 @@ func TestWaiting(t *testing.T) {
 	for i, e := range []struct {
 		thread, guard string
 		outcome       bot.Action
+		draft         string
 	}{
-		{"long-ago", "closed", bot.Wait},
-		{"answered", "settling", bot.Wait},
-		{"ann", "closed", bot.Wait},
-		{"bob", "closed", bot.Wait},
-		{"answered", "default", bot.Reply},
-		{"cem", "approval", bot.Wait},
+		{"long-ago", "closed", bot.Wait, ""},
+		{"answered", "settling", bot.Wait, ""},
+		{"ann", "closed", bot.Wait, ""},
+		{"bob", "closed", bot.Wait, ""},
+		{"answered", "default", bot.Reply, ""},
+		{"cem", "default", bot.Wait, "It is 5 EUR."},
 	} {
-		v.Add(Entry{ID: fmt.Sprintf("%d-0", i+1), At: at(i), Thread: e.thread, Guard: e.guard, Outcome: e.outcome})
+		entry := Entry{ID: fmt.Sprintf("%d-0", i+1), At: at(i), Thread: e.thread, Guard: e.guard, Outcome: e.outcome}
+		entry.Reply = e.draft
+		v.Add(entry)
 	}
 	got := v.Waiting(at(1))
-	want := []Waiting{{"closed", 2, at(2)}, {"approval", 1, at(5)}}
+	want := []Waiting{{"closed", 2, 0, at(2)}, {"default", 1, 1, at(5)}}
 	if fmt.Sprint(got) != fmt.Sprint(want) {
 		t.Errorf("got %v, want %v", got, want)
 	}

@@ -138,6 +138,11 @@ func (c *Console) routes() {
 	c.view("GET /{$}", c.now)
 	c.view("GET /events", c.events)
 	c.view("GET /leave", c.leave)
+	c.view("GET /threads", c.threads)
+	c.view("GET /threads/{id}", c.thread)
+	c.view("GET /threads/{id}/explain", c.explain)
+	c.act("POST /threads/{id}/explain", c.explain)
+	c.view("GET /decisions/{id}", c.decision)
 	c.act("POST /pause", c.pause)
 	c.act("POST /resume", c.resume)
 }

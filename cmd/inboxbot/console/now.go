@@ -5,7 +5,6 @@ import (
 	"net/http"
 	"time"
 
-	"inboxbot/bot"
 	"inboxbot/bot/history"
 )
 
@@ -15,8 +14,9 @@ type nowData struct {
 	Headline headline
 	Signs    []sign // what the bot needs, each with how it is
 	Today    history.Numbers
-	Waiting  int
-	Oldest   time.Duration
+	Waiting  int               // people who should have an outcome and have none
+	Oldest   time.Duration     // how long the first of them has waited
+	Waits    []history.Waiting // people who wait because a guard says so
 	Feed     []item
 	Deeds    []deed
 	Behind   bool // the log cannot be followed
@@ -42,7 +42,18 @@ func (c *Console) nowEvents(ctx context.Context) []event {
 	return all
 }
 
-const feedLength = 20
+const (
+	feedLength = 20
+	waitsBack  = 48 * time.Hour // who was told to wait before that is forgotten here
+)
+
+// guardWords say what people wait for whom one of the bot's own guards has wait.
+var guardWords = map[string]string{
+	"settling":         "for the prospect to finish writing",
+	"person-took-over": "a person took over",
+	"account-offline":  "for the account to be online again",
+	"syncing":          "for Inbox to import the thread",
+}
 
 func (c *Console) nowData(ctx context.Context) nowData {
 	h, now := c.Bot.Health(), c.Now().In(c.Zone)
@@ -54,39 +65,7 @@ func (c *Console) nowData(ctx context.Context) nowData {
 		Signs:    c.signs(h),
 		Today:    c.Log.Numbers(midnight, now.Add(time.Second), ""),
 		Waiting:  h.Waiting, Oldest: h.OldestUnanswered,
-		Feed: items(newest), Deeds: c.audits.all(), Behind: behind != nil,
+		Waits: c.Log.Waiting(now.Add(-waitsBack)),
+		Feed:  items(newest), Deeds: c.audits.all(), Behind: behind != nil,
 	}
-}
-
-// item is a decision as the feed tells it.
-type item struct {
-	history.Entry
-	Sentence string
-}
-
-func items(entries []history.Entry) []item {
-	var out []item
-	for _, e := range entries {
-		out = append(out, item{e, sentence(e)})
-	}
-	return out
-}
-
-// sentence says what was decided, without whose words it was about.
-func sentence(e history.Entry) string {
-	who := "@" + line(30, e.Prospect)
-	sent := e.Mode == "live" || e.Mode == "draft"
-	switch {
-	case e.Outcome == bot.Reply && sent:
-		return "Answered " + who + " after " + span(time.Duration(e.WaitedMS)*time.Millisecond)
-	case e.Outcome == bot.Reply:
-		return "Would answer " + who
-	case e.Outcome == bot.Handoff && sent:
-		return "Handed over " + who
-	case e.Outcome == bot.Handoff:
-		return "Would hand over " + who
-	case e.Outcome == bot.Wait:
-		return "Waits with " + who
-	}
-	return "Left " + who + " alone"
 }

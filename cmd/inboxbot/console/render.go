@@ -220,6 +220,8 @@ func (c *Console) funcs() template.FuncMap {
 		"clock":   func(t time.Time) string { return t.In(c.Zone).Format("2 Jan 15:04:05") },
 		"stamp":   func(t time.Time) string { return t.UTC().Format(time.RFC3339) },
 		"line":    line,
+		"plain":   plain,
+		"why":     func(guard string) string { return guardWords[guard] },
 		"pieces":  pieces,
 		"money":   money,
 		"percent": func(f float64) string { return fmt.Sprintf("%.0f %%", 100*f) },
