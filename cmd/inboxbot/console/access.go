@@ -8,12 +8,14 @@ import (
 	"crypto/subtle"
 	"encoding/base64"
 	"errors"
+	"maps"
 	"net"
 	"net/http"
 	"net/netip"
 	"net/url"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 )
 
@@ -27,8 +29,9 @@ const (
 )
 
 const (
-	sessionFor = 12 * time.Hour
-	maxForm    = 8 << 20 // bytes; the text of a generation, escaped, fits
+	sessionFor  = 12 * time.Hour
+	maxForm     = 8 << 20 // bytes; the text of a generation, escaped, fits
+	formTimeout = 30 * time.Second
 )
 
 // visit is one request by somebody who may make it.
@@ -56,7 +59,7 @@ func (v *visit) By() string {
 	return string(v.Role) + " at " + v.Address
 }
 
-// page answers one request. Its error becomes a page; nothing was written then.
+// handler answers one request. Its error becomes a page; nothing was written then.
 type handler func(w http.ResponseWriter, r *http.Request, v *visit) error
 
 // view serves a page to everybody who is logged in. The navigation shows a page
@@ -101,6 +104,7 @@ func (c *Console) rightForm(w http.ResponseWriter, r *http.Request, v *visit) er
 	if r.Method == http.MethodGet || r.Method == http.MethodHead {
 		return nil
 	}
+	_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(formTimeout)) // a test's recorder has none
 	r.Body = http.MaxBytesReader(w, r.Body, maxForm)
 	if err := r.ParseForm(); err != nil {
 		if _, long := errors.AsType[*http.MaxBytesError](err); long {
@@ -117,6 +121,7 @@ func (c *Console) rightForm(w http.ResponseWriter, r *http.Request, v *visit) er
 // visitor is who makes the request, nil when they have to log in.
 func (c *Console) visitor(w http.ResponseWriter, r *http.Request) *visit {
 	s, ok := c.keys.open(cookieOf(r, c.cookieName()), time.Now())
+	ok = ok && !c.ended.has(s.id)
 	local := c.Token == ""
 	if !ok && local {
 		s = newSession(operator, time.Now())
@@ -153,6 +158,30 @@ type session struct {
 
 func newSession(as role, now time.Time) session {
 	return session{as, rand.Text(), now.Add(sessionFor).Truncate(time.Second)}
+}
+
+// ended are the sessions that were logged out of in this process, until they would
+// have expired.
+type ended struct {
+	mu  sync.Mutex
+	ids map[string]time.Time
+}
+
+func (e *ended) add(v *visit) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.ids == nil {
+		e.ids = map[string]time.Time{}
+	}
+	maps.DeleteFunc(e.ids, func(_ string, expires time.Time) bool { return time.Now().After(expires) })
+	e.ids[v.session] = v.expires
+}
+
+func (e *ended) has(id string) bool {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	_, ok := e.ids[id]
+	return ok
 }
 
 // keys sign sessions. A changed token ends the sessions it began.

@@ -10,7 +10,9 @@ import (
 // of the team's quota, which answering needs.
 type asks struct{ limit *rate.Limiter }
 
-func newAsks() *asks { return &asks{rate.NewLimiter(rate.Every(2*time.Second), 10)} }
+const mostAsks = 20 // at once
+
+func newAsks() *asks { return &asks{rate.NewLimiter(rate.Every(2*time.Second), mostAsks)} }
 
 // may reports whether something may be asked now.
 func (a *asks) may() bool { return a.limit.Allow() }

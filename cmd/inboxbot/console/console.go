@@ -101,6 +101,7 @@ type Console struct {
 	hub     *hub
 	asks    *asks
 	shown   map[string]bool // paths of the pages there are
+	ended   ended
 }
 
 // New returns a console, or ErrNoToken.
@@ -171,7 +172,9 @@ func guardHeaders(h http.Header) {
 	h.Set("Content-Security-Policy", "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "+
 		"form-action 'self'; frame-ancestors 'none'; base-uri 'none'")
 	h.Set("X-Content-Type-Options", "nosniff")
-	h.Set("Referrer-Policy", "no-referrer")
+	// Other sites learn nothing. no-referrer would hide from ourselves, too, who sends
+	// a form: over plain http, Origin is all there is to tell.
+	h.Set("Referrer-Policy", "same-origin")
 	h.Set("Cache-Control", "no-store")
 	h.Set("Cross-Origin-Opener-Policy", "same-origin")
 	h.Set("Cross-Origin-Resource-Policy", "same-origin")

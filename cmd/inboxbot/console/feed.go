@@ -2,6 +2,7 @@ package console
 
 import (
 	"fmt"
+	"slices"
 	"time"
 
 	"inboxbot/bot"
@@ -14,6 +15,14 @@ type item struct {
 	Did   string // Answered, Would hand over, …
 	How   string // after 14 s; may be empty
 	Words string // what was said, or why; data from outside
+}
+
+// news are the decisions worth telling of: who only pauses for the prospect to
+// finish writing has decided nothing.
+func (c *Console) news() []item {
+	newest, _ := c.Log.Query(history.Filter{Limit: 3 * feedLength})
+	newest = slices.DeleteFunc(newest, func(e history.Entry) bool { return e.Outcome == bot.Wait && e.Guard == "settling" })
+	return items(newest[:min(feedLength, len(newest))])
 }
 
 func items(entries []history.Entry) []item {
@@ -38,9 +47,9 @@ func itemOf(e history.Entry) item {
 	case e.Outcome == bot.Handoff:
 		it.Did = "Would hand over"
 	case e.Outcome == bot.Wait && e.Reply != "":
-		it.Did, it.How, it.Words = "Drafted for", "waits for approval", e.Reply
+		it.Did, it.How, it.Words = "Drafted", "for approval", e.Reply
 	case e.Outcome == bot.Wait:
-		it.Did = "Waits with"
+		it.Did = "Waits"
 	default:
 		it.Did = "Left alone"
 	}
@@ -72,7 +81,10 @@ func outcomeWord(o bot.Action) string {
 
 // Facts are what else is known of the decision, a few words each.
 func (it item) Facts() []string {
-	facts := []string{fmt.Sprintf("in %s", span(time.Duration(it.ElapsedMS)*time.Millisecond))}
+	var facts []string
+	if it.ElapsedMS > 0 {
+		facts = append(facts, "in "+span(time.Duration(it.ElapsedMS)*time.Millisecond))
+	}
 	if n := it.Tokens.Total(); n > 0 {
 		facts = append(facts, fmt.Sprintf("%d tokens in, %d out", it.Tokens.In, it.Tokens.Out))
 	}

@@ -90,7 +90,8 @@ const (
 
 // signs are what the bot depends on.
 func (c *Console) signs(h bot.Health) []sign {
-	return []sign{c.inboxSign(h), modelSign(h), storeSign(h), accountSign(h), c.generationSign(), budgetSign("Tokens", h.TokensUsed), budgetSign("Money", h.USDUsed), c.quotaSign()}
+	all := []sign{c.inboxSign(h), modelSign(h), storeSign(h), accountSign(h), doubtSign(h), c.generationSign()}
+	return append(append(all, budgetSigns(h)...), c.quotaSign())
 }
 
 func (c *Console) inboxSign(h bot.Health) sign {
@@ -151,17 +152,37 @@ func (c *Console) generationSign() sign {
 	return sign{"Rules and prompts", well, g.Hash + " since " + g.Since.In(c.Zone).Format("2 Jan 15:04"), -1}
 }
 
-func budgetSign(what string, used float64) sign {
-	s := sign{what, well, "no bound", -1}
-	switch {
-	case used >= 1:
-		return sign{what, urgent, "the day's budget is used up: people get every message until midnight.", used}
-	case used >= 0.8:
-		return sign{what, mind, fmt.Sprintf("%.0f %% of the day's budget is used.", 100*used), used}
-	case used > 0:
-		return sign{what, well, fmt.Sprintf("%.0f %% of the day's budget", 100*used), used}
+func doubtSign(h bot.Health) sign {
+	switch n := h.InDoubt; n {
+	case 0:
+		return sign{"Sends", well, "none in doubt", -1}
+	case 1:
+		return sign{"Sends", mind, "whether one message arrived is being looked up; it is not sent again meanwhile.", -1}
+	default:
+		return sign{"Sends", mind, fmt.Sprintf("whether %d messages arrived is being looked up; they are not sent again meanwhile.", n), -1}
 	}
-	return s
+}
+
+// budgetSigns are those of the budgets there are.
+func budgetSigns(h bot.Health) []sign {
+	var all []sign
+	for _, b := range []struct {
+		what string
+		used float64
+	}{{"tokens", h.TokensUsed}, {"money", h.USDUsed}} {
+		switch {
+		case b.used >= 1:
+			all = append(all, sign{"Budget of " + b.what, urgent, "the day's budget of " + b.what + " is used up: people get every message until midnight.", b.used})
+		case b.used >= 0.8:
+			all = append(all, sign{"Budget of " + b.what, mind, fmt.Sprintf("%.0f %% of the day's budget of %s is used.", 100*b.used, b.what), b.used})
+		case b.used > 0:
+			all = append(all, sign{"Budget of " + b.what, well, fmt.Sprintf("%.0f %% used today", 100*b.used), b.used})
+		}
+	}
+	if len(all) == 0 {
+		return []sign{{"Budget", well, "none of a budget is used today", -1}}
+	}
+	return all
 }
 
 func (c *Console) quotaSign() sign {

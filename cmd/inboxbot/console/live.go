@@ -116,6 +116,7 @@ func (c *Console) events(w http.ResponseWriter, r *http.Request, v *visit) error
 	w.Header().Set("Content-Type", "text/event-stream")
 	w.Header().Set("X-Accel-Buffering", "no") // proxies would hold it back
 	s := stream{w: w, to: http.NewResponseController(w)}
+	defer s.done()
 	s.write("retry: 5000\n\n")
 	ping := time.NewTicker(pingEvery)
 	defer ping.Stop()
@@ -153,6 +154,9 @@ func (s *stream) event(e event) {
 	b.WriteByte('\n')
 	s.write(b.String())
 }
+
+// done lets the connection be used for something else.
+func (s *stream) done() { _ = s.to.SetWriteDeadline(time.Time{}) }
 
 func (s *stream) write(text string) {
 	if s.err == nil {

@@ -30,6 +30,7 @@ func (c *Console) showLogin(w http.ResponseWriter, r *http.Request, status int, 
 
 // login lets in whoever knows a token. What was tried is never shown or logged.
 func (c *Console) login(w http.ResponseWriter, r *http.Request) {
+	_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(formTimeout)) // a test's recorder has none
 	r.Body = http.MaxBytesReader(w, r.Body, 4<<10)
 	if err := r.ParseForm(); err != nil {
 		c.showLogin(w, r, http.StatusBadRequest, "The form could not be read.")
@@ -73,6 +74,7 @@ func (c *Console) logout(w http.ResponseWriter, r *http.Request, v *visit) error
 	http.SetCookie(w, &http.Cookie{
 		Name: c.cookieName(), Path: "/", MaxAge: -1, HttpOnly: true, SameSite: http.SameSiteStrictMode, Secure: byHTTPS(r),
 	})
+	c.ended.add(v)
 	c.audit(v, "log out", "")
 	http.Redirect(w, r, "/login", http.StatusSeeOther)
 	return nil

@@ -12,6 +12,7 @@ import (
 // who looks.
 type nowData struct {
 	Headline headline
+	Manner   string // what it does not do, "" when it answers
 	Signs    []sign // what the bot needs, each with how it is
 	Today    history.Numbers
 	Waiting  int               // people who should have an outcome and have none
@@ -47,6 +48,13 @@ const (
 	waitsBack  = 48 * time.Hour // who was told to wait before that is forgotten here
 )
 
+// manners say what a mode leaves out.
+var manners = map[string]string{
+	"dry-run": "This is a dry run: outcomes are decided and shown here, nothing is sent, tagged or written.",
+	"shadow":  "It works in the shadow: drafts are kept and compared with what people answer, nothing is sent.",
+	"draft":   "Replies wait for a person's approval before they are sent.",
+}
+
 // guardWords say what people wait for whom one of the bot's own guards has wait.
 var guardWords = map[string]string{
 	"settling":         "for the prospect to finish writing",
@@ -58,14 +66,13 @@ var guardWords = map[string]string{
 func (c *Console) nowData(ctx context.Context) nowData {
 	h, now := c.Bot.Health(), c.Now().In(c.Zone)
 	midnight := time.Date(now.Year(), now.Month(), now.Day(), 0, 0, 0, 0, c.Zone)
-	newest, _ := c.Log.Query(history.Filter{Limit: feedLength})
 	_, behind := c.Log.State()
 	return nowData{
-		Headline: c.headline(h, c.pauseState(ctx)),
-		Signs:    c.signs(h),
-		Today:    c.Log.Numbers(midnight, now.Add(time.Second), ""),
-		Waiting:  h.Waiting, Oldest: h.OldestUnanswered,
+		Headline: c.headline(h, c.pauseState(ctx)), Manner: manners[c.Mode],
+		Signs:   c.signs(h),
+		Today:   c.Log.Numbers(midnight, now.Add(time.Second), ""),
+		Waiting: h.Waiting, Oldest: h.OldestUnanswered,
 		Waits: c.Log.Waiting(now.Add(-waitsBack)),
-		Feed:  items(newest), Deeds: c.audits.all(), Behind: behind != nil,
+		Feed:  c.news(), Deeds: c.audits.all(), Behind: behind != nil,
 	}
 }

@@ -119,7 +119,7 @@ func (c *Console) part(w http.ResponseWriter, name string, data any) error {
 func (c *Console) fragment(name string, data any) ([]byte, error) {
 	var b bytes.Buffer
 	err := c.pages[""].ExecuteTemplate(&b, name, data)
-	return b.Bytes(), err
+	return harmless(b.Bytes()), err
 }
 
 func (c *Console) write(w http.ResponseWriter, status int, body []byte) {
@@ -127,7 +127,7 @@ func (c *Console) write(w http.ResponseWriter, status int, body []byte) {
 	if status != 0 {
 		w.WriteHeader(status)
 	}
-	_, _ = w.Write(body) // whoever asked is gone
+	_, _ = w.Write(harmless(body)) // or whoever asked is gone
 }
 
 func (c *Console) tabs(here string) []tab {
@@ -217,10 +217,9 @@ func (c *Console) funcs() template.FuncMap {
 	return template.FuncMap{
 		"span":    span,
 		"ago":     func(t time.Time) string { return ago(t, c.Now()) },
-		"clock":   func(t time.Time) string { return t.In(c.Zone).Format("2 Jan 15:04:05") },
+		"clock":   func(t time.Time) string { return clock(t.In(c.Zone), c.Now().In(c.Zone)) },
 		"stamp":   func(t time.Time) string { return t.UTC().Format(time.RFC3339) },
 		"line":    line,
-		"plain":   plain,
 		"why":     func(guard string) string { return guardWords[guard] },
 		"pieces":  pieces,
 		"money":   money,

@@ -1,6 +1,7 @@
 package console
 
 import (
+	"bytes"
 	"fmt"
 	"net/url"
 	"regexp"
@@ -35,6 +36,17 @@ func ago(t, now time.Time) string {
 	return "just now"
 }
 
+// clock is t as people write it: without the day when that is today's.
+func clock(t, now time.Time) string {
+	switch {
+	case t.Format(time.DateOnly) == now.Format(time.DateOnly):
+		return t.Format("15:04:05")
+	case t.Year() == now.Year():
+		return t.Format("2 Jan 15:04")
+	}
+	return t.Format("2 Jan 2006")
+}
+
 func money(usd float64) string {
 	if usd > 0 && usd < 0.01 {
 		return fmt.Sprintf("$%.4f", usd)
@@ -42,25 +54,21 @@ func money(usd float64) string {
 	return fmt.Sprintf("$%.2f", usd)
 }
 
-// plain takes out of a stranger's text what could move other text about: control
-// characters, and those that turn the direction of writing.
-func plain(s string) string {
-	return strings.Map(func(r rune) rune {
-		switch {
-		case r == '\n', r == '\t':
-			return r
-		case unicode.IsControl(r), r >= 0x202a && r <= 0x202e, r >= 0x2066 && r <= 0x2069, r == 0x200e, r == 0x200f, r == 0x61c, r == 0xfeff:
+// harmless takes out of a page what could move its other text about, in whichever
+// field a stranger has put it: control characters, and those that turn the
+// direction of writing for more than a letter.
+func harmless(page []byte) []byte {
+	return bytes.Map(func(r rune) rune {
+		if r != '\n' && r != '\t' && unicode.IsControl(r) || r >= 0x202a && r <= 0x202e || r >= 0x2066 && r <= 0x2069 {
 			return -1
-		case r == 0x2028, r == 0x2029:
-			return '\n'
 		}
 		return r
-	}, strings.ToValidUTF8(s, "\uFFFD"))
+	}, page)
 }
 
-// line is plain text on one line, at most n characters.
+// line is a text on one line, at most n characters.
 func line(n int, s string) string {
-	s = strings.Join(strings.Fields(plain(s)), " ")
+	s = strings.Join(strings.Fields(string(harmless([]byte(s)))), " ")
 	if utf8.RuneCountInString(s) <= n {
 		return s
 	}
@@ -78,7 +86,6 @@ var webAddress = regexp.MustCompile(`(?i)\b(?:https?://|www\.)[^\s<>"'` + "`" + 
 // pieces cuts a text at the addresses in it. They are shown as they stand, and
 // opened through a page that says where they lead.
 func pieces(s string) []piece {
-	s = plain(s)
 	var out []piece
 	from := 0
 	for _, at := range webAddress.FindAllStringIndex(s, -1) {

@@ -324,7 +324,7 @@ func (c *Console) explain(w http.ResponseWriter, r *http.Request, v *visit) erro
 	} else if err != nil && text.Len() == 0 {
 		return err
 	}
-	d := explainData{ID: id, Text: plain(text.String()), Asked: ask, AskAllowed: v.Operator(), CSRF: v.CSRF}
+	d := explainData{ID: id, Text: text.String(), Asked: ask, AskAllowed: v.Operator(), CSRF: v.CSRF}
 	if newest, _ := c.Log.Query(history.Filter{Thread: id, Limit: 1}); len(newest) > 0 {
 		d.Prospect = newest[0].Prospect
 	}

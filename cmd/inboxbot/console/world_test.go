@@ -3,6 +3,7 @@ package console
 import (
 	"context"
 	"fmt"
+	"html"
 	"io"
 	"log/slog"
 	"net/http"
@@ -129,6 +130,18 @@ func (w *world) csrf() string {
 		return m[1]
 	}
 	return ""
+}
+
+var (
+	block = regexp.MustCompile(`</?(p|li|td|th|dt|dd|div|option)\b[^>]*>`)
+	tag   = regexp.MustCompile(`<[^>]*>`)
+	space = regexp.MustCompile(`\s+`)
+)
+
+// words is what a page says, without its tags, on one line.
+func words(rec *httptest.ResponseRecorder) string {
+	text := tag.ReplaceAllString(block.ReplaceAllString(rec.Body.String(), " "), "")
+	return space.ReplaceAllString(html.UnescapeString(text), " ")
 }
 
 // logIn begins a session.
