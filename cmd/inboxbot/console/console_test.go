@@ -190,9 +190,18 @@ func TestHeaders(t *testing.T) {
 		w    *world
 		path string
 	}{
-		{open, "/"}, {open, "/threads"}, {open, "/threads/t1"}, {open, "/threads/t1/explain"}, {open, "/threads/none"},
-		{open, "/leave?url=https://example.com"}, {open, "/leave?url=javascript:alert(1)"}, {open, "/nowhere"},
-		{closed, "/"}, {closed, "/login"}, {stranger, "/"}, {open, "/assets/console.css"},
+		{open, "/"},
+		{open, "/threads"},
+		{open, "/threads/t1"},
+		{open, "/threads/t1/explain"},
+		{open, "/threads/none"},
+		{open, "/leave?url=https://example.com"},
+		{open, "/leave?url=javascript:alert(1)"},
+		{open, "/nowhere"},
+		{closed, "/"},
+		{closed, "/login"},
+		{stranger, "/"},
+		{open, "/assets/console.css"},
 	} {
 		h := row.w.get(row.path).Header()
 		for name, value := range want {

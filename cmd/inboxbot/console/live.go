@@ -28,6 +28,7 @@ type hub struct {
 
 	mu      sync.Mutex
 	viewers map[chan event]bool
+	last    map[string]event // what the viewers were told last, by name
 }
 
 // event is a part of the first page as it is now.
@@ -36,42 +37,48 @@ type event struct {
 	html []byte
 }
 
-func newHub(c *Console) *hub { return &hub{console: c, viewers: map[chan event]bool{}} }
+func newHub(c *Console) *hub {
+	return &hub{console: c, viewers: map[chan event]bool{}, last: map[string]event{}}
+}
 
 // run renders while somebody looks, until ctx ends.
 func (h *hub) run(ctx context.Context) error {
 	tick := time.NewTicker(refreshEvery)
 	defer tick.Stop()
-	last := map[string][]byte{}
 	for {
 		select {
 		case <-ctx.Done():
 			return nil
 		case <-tick.C:
 		}
-		if h.watched() == 0 {
-			clear(last)
+		if !h.watched() {
 			continue
 		}
 		for _, e := range h.console.nowEvents(ctx) {
-			if !bytes.Equal(last[e.name], e.html) {
-				last[e.name] = e.html
-				h.tell(e)
-			}
+			h.tell(e)
 		}
 	}
 }
 
-func (h *hub) watched() int {
+// watched reports whether anybody looks. While nobody does, what was told grows old.
+func (h *hub) watched() bool {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	return len(h.viewers)
+	if len(h.viewers) == 0 {
+		clear(h.last)
+	}
+	return len(h.viewers) > 0
 }
 
-// tell hands e to every viewer that has room for it and drops the others.
+// tell hands e, if it is news, to every viewer that has room for it and drops the
+// others.
 func (h *hub) tell(e event) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
+	if bytes.Equal(h.last[e.name].html, e.html) {
+		return
+	}
+	h.last[e.name] = e
 	for v := range h.viewers {
 		select {
 		case v <- e:
@@ -82,7 +89,8 @@ func (h *hub) tell(e event) {
 	}
 }
 
-// join returns what a new viewer reads from; it is closed when it does not keep up.
+// join returns what a new viewer reads from, to begin with what the others have
+// been told. It is closed when the viewer does not keep up.
 func (h *hub) join() (<-chan event, func(), error) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -90,6 +98,9 @@ func (h *hub) join() (<-chan event, func(), error) {
 		return nil, nil, errFull
 	}
 	v := make(chan event, viewerBuffer)
+	for _, e := range h.last {
+		v <- e // there is room: the page has fewer parts
+	}
 	h.viewers[v] = true
 	return v, func() { h.leave(v) }, nil
 }

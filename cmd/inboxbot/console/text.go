@@ -11,19 +11,19 @@ import (
 	"unicode/utf8"
 )
 
-// span is how long something took or takes, as people say it.
+// span is how long something took or takes, as people say it, cut to whole units.
 func span(d time.Duration) string {
 	switch d = max(d, 0); {
 	case d < time.Second && d > 0:
 		return fmt.Sprintf("%d ms", max(1, d.Milliseconds()))
 	case d < 2*time.Minute:
-		return fmt.Sprintf("%.0f s", d.Seconds())
+		return fmt.Sprintf("%d s", d/time.Second)
 	case d < 2*time.Hour:
-		return fmt.Sprintf("%.0f min", d.Minutes())
+		return fmt.Sprintf("%d min", d/time.Minute)
 	case d < 48*time.Hour:
-		return fmt.Sprintf("%.0f h", d.Hours())
+		return fmt.Sprintf("%d h", d/time.Hour)
 	}
-	return fmt.Sprintf("%.0f days", d.Hours()/24)
+	return fmt.Sprintf("%d days", d/(24*time.Hour))
 }
 
 func ago(t, now time.Time) string {
@@ -31,7 +31,7 @@ func ago(t, now time.Time) string {
 		return "never"
 	}
 	if d := now.Sub(t); d >= time.Second {
-		return span(d.Truncate(time.Second)) + " ago"
+		return span(d) + " ago"
 	}
 	return "just now"
 }

@@ -248,11 +248,12 @@ func (d *threadData) place(all []decided) []decided {
 
 // whoWrote names the hand behind a message.
 func whoWrote(t bot.Turn, prospect string) string {
-	switch {
-	case t.Side == bot.SideProspect:
+	switch t.Side {
+	case bot.SideProspect:
 		return "@" + line(30, prospect)
-	case t.Side == bot.SideUnknown:
+	case bot.SideUnknown:
 		return "Nobody knows who"
+	case bot.SideOurs:
 	}
 	switch t.Writer {
 	case bot.WriterBot:
