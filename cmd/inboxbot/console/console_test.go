@@ -69,7 +69,7 @@ func TestHeadline(t *testing.T) {
 		{"a sweep failed", func(h *bot.Health) { h.SweepErr = errors.New("503") }, nil, mind, "Mind this: the inbox could not be read at the last try"},
 		{"the loop stands still", func(h *bot.Health) { h.LastSweep = time.Now().Add(-time.Hour) }, nil, urgent, "Look here: the inbox was last read 60 min ago."},
 		{"it has just started", func(h *bot.Health) { h.LastSweep = time.Time{} }, nil, mind, "Starting: the inbox has not been read yet."},
-		{"another process polls", func(h *bot.Health) { h.Leads, h.LastSweep = false, time.Time{} }, nil, well, "All is well: nobody waits."},
+		{"another process polls", func(h *bot.Health) { h.Leads, h.LastSweep = false, time.Time{} }, nil, well, "All is well here; another process reads the inbox."},
 		{
 			"an edit is refused", func(*bot.Health) {}, func(w *world) { w.gen.Refused = errors.New("line 3") }, mind,
 			"Mind this: the newest rules or prompts are broken; ab12cd34ef56 stays in force.",
