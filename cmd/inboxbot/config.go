@@ -67,7 +67,11 @@ type Config struct {
 
 	LedgerDays int `env:"BOT_LEDGER_DAYS, default=30" help:"days that decisions are kept to be read; what keeps anybody from being answered twice stays 30 days in any case"`
 
-	HTTPAddr     string        `env:"BOT_HTTP_ADDR, default=127.0.0.1:8080" help:"serves /healthz, /readyz and /metrics; set but empty: off"`
+	HTTPAddr string `env:"BOT_HTTP_ADDR, default=127.0.0.1:8080" help:"serves the console, /healthz, /readyz and /metrics; set but empty: off"`
+
+	ConsoleToken     Secret `env:"BOT_CONSOLE_TOKEN" help:"lets an operator into the console, at least 16 characters; empty: a console only if BOT_HTTP_ADDR is a loopback address, without a login"`
+	ConsoleReadToken Secret `env:"BOT_CONSOLE_READ_TOKEN" help:"lets somebody into the console who may only look, at least 16 characters"`
+
 	AlertURL     Secret        `env:"BOT_ALERT_URL" help:"webhook that hears what is wrong, once, hourly and when it is over; empty: nobody does"`
 	AlertFormat  string        `env:"BOT_ALERT_FORMAT, default=slack" help:"slack (Mattermost too) or plain (ntfy and the like)"`
 	AnswerSLO    time.Duration `env:"BOT_ANSWER_SLO, default=15m" help:"how old the oldest unanswered message may become before somebody is told"`
@@ -378,6 +382,7 @@ func (r *envReader) check(c *Config) {
 	r.checkZone("BOT_TIMEZONE", c.Timezone)
 	r.checkTag("BOT_HANDOFF_TAG", c.HandoffTag)
 	r.checkAddr("BOT_HTTP_ADDR", c.HTTPAddr)
+	r.checkConsole(c)
 
 	checkRange(r, "BOT_POLL_INTERVAL", c.PollInterval, 100*time.Millisecond, time.Hour)
 	checkRange(r, "BOT_CONCURRENCY", c.Concurrency, 1, 256)
@@ -543,6 +548,23 @@ func (r *envReader) checkAddr(name, addr string) {
 	}
 	if err != nil || strings.ContainsAny(host, " /") {
 		r.problem(name, "%s is not an address: write host:port, such as 127.0.0.1:8080, or leave it empty to switch it off", showValue(addr))
+	}
+}
+
+// checkConsole refuses tokens that could be guessed or mixed up.
+func (r *envReader) checkConsole(c *Config) {
+	const least = 16 // characters
+	for name, token := range map[string]Secret{"BOT_CONSOLE_TOKEN": c.ConsoleToken, "BOT_CONSOLE_READ_TOKEN": c.ConsoleReadToken} {
+		if n := utf8.RuneCountInString(token.Reveal()); token.Set() && n < least {
+			r.problem(name, "is shorter than %d characters and could be guessed: make one with openssl rand -hex 16", least)
+		}
+	}
+	switch {
+	case !c.ConsoleReadToken.Set():
+	case !c.ConsoleToken.Set():
+		r.problem("BOT_CONSOLE_READ_TOKEN", "set, and BOT_CONSOLE_TOKEN is not: set both, or nobody could do more than look")
+	case c.ConsoleToken.Reveal() == c.ConsoleReadToken.Reveal():
+		r.problem("BOT_CONSOLE_READ_TOKEN", "is the same as BOT_CONSOLE_TOKEN: set another, or who may only look may do everything")
 	}
 }
 

@@ -58,7 +58,11 @@ func serve(ctx context.Context, cfg Config, w *parts, b *bot.Bot) error {
 	})
 	group.Go(func() error { return w.live.follow(ctx) })
 	if cfg.HTTPAddr != "" {
-		group.Go(func() error { return serveHTTP(ctx, cfg.HTTPAddr, handler(w.reg, b.Ready)) })
+		pages, follow := w.console(b)
+		for _, f := range follow {
+			group.Go(func() error { return f(ctx) })
+		}
+		group.Go(func() error { return serveHTTP(ctx, cfg.HTTPAddr, handler(w.reg, b.Ready, pages)) })
 	}
 	for _, watch := range w.watchers(b, b.Ready) {
 		group.Go(func() error { return watch(ctx) })

@@ -7,6 +7,7 @@ import (
 	"net"
 	"net/http"
 	"strconv"
+	"sync/atomic"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -17,9 +18,13 @@ import (
 )
 
 // handler serves /healthz, which says that the process lives, /readyz, which
-// says whether it does its work and, if not, why, and /metrics.
-func handler(reg prometheus.Gatherer, ready func() error) http.Handler {
+// says whether it does its work and, if not, why, and /metrics; all else is the
+// console's, if there is one.
+func handler(reg prometheus.Gatherer, ready func() error, console http.Handler) http.Handler {
 	mux := http.NewServeMux()
+	if console != nil {
+		mux.Handle("/", console)
+	}
 	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) {
 		fmt.Fprintln(w, "alive")
 	})
@@ -70,10 +75,12 @@ type apiMetrics struct {
 	seconds   prometheus.Histogram
 	remaining prometheus.Gauge
 	limit     prometheus.Gauge
+	last      *atomic.Pointer[inboxapi.RateLimit] // for the console
 }
 
-func newAPIMetrics(reg prometheus.Registerer) *apiMetrics {
+func newAPIMetrics(reg prometheus.Registerer, last *atomic.Pointer[inboxapi.RateLimit]) *apiMetrics {
 	m := &apiMetrics{
+		last: last,
 		requests: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "inboxbot_api_requests_total", Help: "Requests to the Inbox API, by operation and status (0: no answer).",
 		}, []string{"operation", "status"}),
@@ -97,5 +104,6 @@ func (m *apiMetrics) observe(o inboxapi.Observation) {
 	if o.RateLimit != nil {
 		m.remaining.Set(float64(o.RateLimit.Remaining))
 		m.limit.Set(float64(o.RateLimit.Limit))
+		m.last.Store(o.RateLimit)
 	}
 }

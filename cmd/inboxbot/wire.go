@@ -12,6 +12,7 @@ import (
 	"net"
 	"net/http"
 	"slices"
+	"sync/atomic"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -162,7 +163,8 @@ type parts struct {
 	live   *generations
 	model  bot.Model
 	close  func()
-	told   *history.Writer // to the decision log
+	told   *history.Writer                    // to the decision log
+	limits atomic.Pointer[inboxapi.RateLimit] // what Inbox last said of them
 
 	reserve func(context.Context) (bool, error) // pays for a send; nil: nothing is to be paid
 
@@ -187,7 +189,7 @@ func wire(ctx context.Context, cfg Config, gen loaded, p *process, o wiring) (*p
 	}
 	var err error
 	registerProcess(w.reg)
-	counted, budget := newAPIMetrics(w.reg), newLimiter()
+	counted, budget := newAPIMetrics(w.reg, &w.limits), newLimiter()
 	api := inboxapi.Options{
 		BaseURL: cfg.InboxBaseURL, Token: cfg.InboxToken.Reveal(), UserAgent: "inboxbot/" + version, Dial: o.dial, Observe: counted.observe,
 	}
