@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	crand "crypto/rand"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -19,8 +20,6 @@ import (
 	"inboxbot/bot"
 	"inboxbot/bot/redisstore"
 	"inboxbot/inboxapi"
-	"inboxbot/prompts"
-	"inboxbot/rules"
 )
 
 // The bot's times under chaos, a tenth or so of the defaults. What they must
@@ -36,6 +35,7 @@ const (
 	chaosQuarantine = 8 * time.Second
 	chaosImpatience = 3 * time.Second
 	chaosThinking   = 1200 * time.Millisecond // the model's slowest answer
+	chaosDraftTTL   = 6 * time.Second
 )
 
 const chaosTag = "needs-human"
@@ -46,7 +46,7 @@ guards:
   - name: asks-for-a-person
     when: last.text matches "may I talk to a person"
     then: handoff
-    reason: asks for a person
+    reason: asks for a person, by REASON
 default: reply
 checks:
   - name: unsure
@@ -60,11 +60,46 @@ type chaosSpec struct {
 	Name  string
 	API   string // base URL
 	Redis string // URL
+	Rules string // path of the rule file
+	Mode  string // BOT_MODE
+	Paced bool   // keep to the quota that a team really has
+	Lease time.Duration
 	Seed  uint64
 	Naive bool    // run the naive bot
 	Kill  float64 // the chance to be killed at each named point
 	Stop  float64 // the chance to be stopped there for a while
 	Down  string  // while this file exists the model is out of reach
+}
+
+// environ is the environment of a process, and of commands about the fleet.
+func (s chaosSpec) environ() []string {
+	return []string{
+		"INBOX_API_TOKEN=chaos", "INBOX_API_BASE_URL=" + s.API, "REDIS_URL=" + s.Redis,
+		"OPENAI_MODEL=moody", "OPENAI_BASE_URL=http://127.0.0.1:9/v1", // moodyModel answers instead
+		"OPENAI_PRICE_INPUT=1", "OPENAI_PRICE_OUTPUT=2", "BOT_MAX_TOKENS_PER_DAY=1000000000", "BOT_MAX_USD_PER_DAY=10000",
+		"BOT_MODE=" + s.Mode, "BOT_RULES=" + s.Rules, "BOT_HTTP_ADDR=", "BOT_HANDOFF_TAG=" + chaosTag,
+		"BOT_POLL_INTERVAL=300ms", "BOT_CONCURRENCY=8", "BOT_MODEL_TIMEOUT=2s", "BOT_MODEL_PATIENCE=8s",
+		"BOT_SETTLE=0s", "BOT_TAKEOVER_PAUSE=2s", "BOT_MAX_REPLIES_PER_THREAD=10000", "LOG_FORMAT=text",
+	}
+}
+
+// hasten shortens what the environment does not let be configured.
+func (s chaosSpec) hasten(c bot.Config) bot.Config {
+	c.EveryMax, c.FollowUp = 600*time.Millisecond, chaosImpatience
+	c.Send, c.Visible, c.DraftTTL = chaosSend, chaosVisible, chaosDraftTTL
+	if !s.Paced {
+		c.QuotaShare = 1000
+	}
+	return c
+}
+
+// quota is the team's, nil for the one it really has.
+func (s chaosSpec) quota() *redisstore.Quota {
+	if s.Paced {
+		return nil
+	}
+	wide := redisstore.Window{Quota: 10_000_000, Burst: 500}
+	return &redisstore.Quota{Minute: wide, Hour: wide, Day: wide}
 }
 
 // chaosEnv holds a chaosSpec in JSON, in the environment of a process of the
@@ -106,76 +141,35 @@ func chaosChild() (code int, ran bool) {
 	return exitDone, true
 }
 
-// runChaosBot wires the real parts as wire does, with short times, and with
-// perils between them.
+// runChaosBot is what inboxbot run does, wired by the same code, with short times
+// and with perils between the parts. Only the model is not the one it wires.
 func runChaosBot(ctx context.Context, p *perils) error {
-	budget := newLimiter()
-	client, err := inboxapi.New(inboxapi.Options{
-		BaseURL: p.spec.API, Token: "chaos", Timeout: 2 * time.Second,
-		Limiter: budget, Observe: func(o inboxapi.Observation) {
-			o.RetryAfter /= 10 // as all times are: one refusal keeps the whole fleet away
-			budget.observe(ctx, o)
-		},
+	environ := p.spec.environ()
+	cfg, gen, err := prepare(ctx, environ, needInbox|needReplier)
+	if err != nil {
+		return err
+	}
+	w, err := wire(ctx, cfg, gen, &process{environ, io.Discard, os.Stderr}, wiring{
+		store: func(o *redisstore.Options) { *o = withChaosTimes(*o, p.spec.Lease) }, quota: p.spec.quota(), timeout: 2 * time.Second,
 	})
 	if err != nil {
 		return err
 	}
-	team, err := client.Team(ctx)
+	defer w.close()
+	w.log = p.log
+	d := w.deps(nil)
+	d.Inbox, d.Claims, d.Ledger = perilousInbox{w.client, p}, perilousClaims{w.store, p}, perilousLedger{w.store, p}
+	d.Drafts, d.Leader, d.Model = perilousDrafts{w.store, p}, hastyLeader{w.store}, moodyModel{p}
+	b, err := w.build(d, p.spec.hasten(cfg.botConfig()))
 	if err != nil {
 		return err
 	}
-	store, err := redisstore.Open(ctx, chaosStore(p.spec.Redis, team.ID))
-	if err != nil {
-		return err
-	}
-	defer store.Close()
-	budget.budget.Store(store.Budget(chaosQuota))
-	set, err := rules.Load("chaos.yaml", []byte(chaosRules), rules.Options{
-		Timezone: time.UTC, HandoffTag: chaosTag, Prompts: func(string) bool { return true },
-	})
-	if err != nil {
-		return err
-	}
-	templates, err := prompts.Load(prompts.Default(), "built-in prompts", prompts.Options{})
-	if err != nil {
-		return err
-	}
-	b, err := bot.New(bot.Deps{
-		Inbox:  perilousInbox{client, p},
-		Claims: perilousClaims{store, p},
-		Ledger: perilousLedger{store, p},
-		Model:  moodyModel{p},
-		Generation: func() bot.Generation {
-			return bot.Generation{Hash: set.Hash(), Guards: set, Prompter: templates, HandoffTags: set.HandoffTags()}
-		},
-		Team:    *team,
-		Logger:  p.log,
-		Leader:  hastyLeader{store},
-		Switch:  pauseSwitch{store},
-		Reserve: budget.Reserve,
-		Now:     client.Now,
-	}, bot.Config{
-		Live: true, Every: 300 * time.Millisecond, EveryMax: 600 * time.Millisecond, QuotaShare: 1000,
-		Concurrency: 8, ModelTimeout: 2 * time.Second, ModelPatience: 8 * time.Second,
-		Settle: -1, TakeoverPause: 2 * time.Second, MaxReplies: 10_000,
-		HandoffTag: chaosTag, Send: chaosSend, Visible: chaosVisible, FollowUp: chaosImpatience,
-	})
-	if err != nil {
-		return err
-	}
-	return b.Run(ctx)
+	return serve(ctx, cfg, w, b)
 }
 
-// chaosQuota is more than the fleet asks for: what holds it back is that a
-// refusal keeps every process away from the API, and a Redis that is gone.
-var chaosQuota = redisstore.Quota{
-	Minute: redisstore.Window{Quota: 60_000, Burst: 10_000},
-	Hour:   redisstore.Window{Quota: 3_600_000, Burst: 600_000},
-	Day:    redisstore.Window{Quota: 86_400_000, Burst: 6_000_000},
-}
-
-func chaosStore(url, team string) redisstore.Options {
-	return redisstore.Options{URL: url, Team: team, Lease: chaosLease, Send: chaosSend, Quarantine: chaosQuarantine}
+func withChaosTimes(o redisstore.Options, lease time.Duration) redisstore.Options {
+	o.Lease, o.Send, o.Quarantine = lease, chaosSend, lease+chaosQuarantine-chaosLease
+	return o
 }
 
 // perils are what may happen to a process at points that have a name.
@@ -278,6 +272,28 @@ func (l perilousLedger) Postpone(ctx context.Context, thread string, d time.Dura
 	return l.Ledger.Postpone(ctx, thread, min(d, l.p.dice.between(chaosImpatience/4, chaosImpatience)))
 }
 
+// perilousDrafts tells which drafts were moved: what was withdrawn may not be sent.
+type perilousDrafts struct {
+	bot.Drafts
+	p *perils
+}
+
+func (d perilousDrafts) KeepDraft(ctx context.Context, draft bot.Draft) error {
+	d.p.at("before the draft", draft.Thread)
+	err := d.Drafts.KeepDraft(ctx, draft)
+	d.p.at("after the draft", draft.Thread)
+	return err
+}
+
+func (d perilousDrafts) MoveDraft(ctx context.Context, thread, id string, to bot.DraftState) error {
+	err := d.Drafts.MoveDraft(ctx, thread, id, to)
+	if err == nil {
+		d.p.log.Info("draft moved", "thread", thread, "draft", id, "to", string(to))
+	}
+	d.p.at("after the draft was moved", thread)
+	return err
+}
+
 // hastyLeader does not leave the fleet without a poller for as long as the bot's
 // own term when its leader is killed every few seconds.
 type hastyLeader struct{ bot.Leader }
@@ -307,8 +323,9 @@ func (m moodyModel) Complete(ctx context.Context, prompt bot.Prompt) (bot.Comple
 	case strings.Contains(asked, nothingToAnswer):
 		return bot.Completion{Text: `{"action":"skip","reply":"","confidence":0.9,"reason":"scripted"}`}, nil
 	}
-	text, err := json.Marshal(bot.Decision{Action: bot.Reply, Reply: answerTo(askedNumber.FindString(asked)), Confidence: 0.9, Reason: "scripted"})
-	return bot.Completion{Text: string(text)}, err
+	reply := answerTo(askedNumber.FindString(asked)) + " " + newMark()
+	text, err := json.Marshal(bot.Decision{Action: bot.Reply, Reply: reply, Confidence: 0.9, Reason: "scripted"})
+	return bot.Completion{Text: string(text), Model: "moody", Tokens: bot.Tokens{Prompt: prompt.Tokens, Completion: 20}}, err
 }
 
 // nothingToAnswer in a message has the model skip it.
@@ -325,6 +342,15 @@ func newestAsked(p bot.Prompt) string {
 // answerTo names the message it answers, so that whose answer a message is can
 // be read off the thread.
 func answerTo(number string) string { return "re: " + number + ", of course" }
+
+// newMark makes one draft unlike any other. It has no digits, which might be a
+// price.
+func newMark() string {
+	letters := strings.NewReplacer("2", "p", "3", "q", "4", "r", "5", "s", "6", "t", "7", "u")
+	return "mark-" + strings.ToLower(letters.Replace(crand.Text()[:16]))
+}
+
+var markOf = regexp.MustCompile(`mark-[a-z]{16}`)
 
 // pause waits for d, or returns ctx's error.
 func pause(ctx context.Context, d time.Duration) error {

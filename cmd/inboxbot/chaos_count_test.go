@@ -39,7 +39,7 @@ func (f finding) String() string { return f.number + " in " + f.thread }
 type spoken struct {
 	inbound, bot bool
 	number       string // of an inbound message, or of the one that a message of the bot answers
-	skip         bool
+	skip         bool   // nothing to answer, as the model or a person of the team says
 	at           time.Time
 }
 
@@ -59,6 +59,7 @@ func (w *chaosWorld) count(losses []time.Time) tally {
 		all := make([]spoken, len(transcript))
 		for i := range transcript {
 			all[i] = hear(&transcript[i], &th)
+			all[i].skip = all[i].skip || all[i].inbound && w.left(all[i].number)
 		}
 		t.countThread(th.ID, all, w.isHanded(th.ID), losses)
 	}

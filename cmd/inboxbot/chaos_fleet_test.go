@@ -108,10 +108,10 @@ func (f *chaosFleet) signal(i int, s syscall.Signal) {
 
 // harass ends processes, by kill -9 or in order, and makes them sleep, for less
 // or more than a lease, until ctx ends.
-func (f *chaosFleet) harass(ctx context.Context, d *diary) {
+func (f *chaosFleet) harass(ctx context.Context, gap time.Duration, d *diary) {
 	var sleeping sync.WaitGroup
 	defer sleeping.Wait()
-	for pause(ctx, f.dice.between(200*time.Millisecond, 1800*time.Millisecond)) == nil {
+	for pause(ctx, f.dice.between(gap/9, gap)) == nil {
 		i := f.dice.n(len(f.live))
 		switch r := f.dice.float(); {
 		case r < 0.5:
@@ -125,7 +125,7 @@ func (f *chaosFleet) harass(ctx context.Context, d *diary) {
 			if f.dice.float() < 0.4 {
 				nap = f.dice.between(chaosLease, 2*chaosLease)
 			}
-			d.note("pause", "process %c for %s", 'a'+i, nap.Round(10*time.Millisecond))
+			d.note("nap", "process %c for %s", 'a'+i, nap.Round(10*time.Millisecond))
 			f.signal(i, syscall.SIGSTOP)
 			sleeping.Go(func() {
 				_ = pause(ctx, nap) // at the end of the chaos all wake up

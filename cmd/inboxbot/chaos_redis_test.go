@@ -14,6 +14,19 @@ import (
 	"github.com/redis/go-redis/v9"
 )
 
+// chaosRedis is what the fleet keeps its records on.
+type chaosRedis interface {
+	url() string
+	// wipe kills the master and, after a while, starts it again empty.
+	wipe(ctx context.Context, away time.Duration)
+	// failOver makes the replica the master, after it has been cut off for lag: what
+	// the old master took in meanwhile is lost. It does nothing and says so when
+	// the replica has not caught up with the failover before.
+	failOver(ctx context.Context, lag time.Duration) bool
+	// open names the threads that the ledger holds open. It fails while Redis is away.
+	open(team string) ([]string, error)
+}
+
 // redisPair is a Redis, its replica, and the one address the fleet knows.
 type redisPair struct {
 	t       *testing.T
@@ -33,16 +46,12 @@ func (p *redisPair) url() string {
 	return "redis://" + p.door.addr() + "/0?dial_timeout=1s&read_timeout=1s&write_timeout=1s"
 }
 
-// wipe kills the master and, after a while, starts it again empty.
 func (p *redisPair) wipe(ctx context.Context, away time.Duration) {
 	p.master.kill()
 	time.Sleep(away)
 	p.master = startRedis(ctx, p.t, p.master.port, "")
 }
 
-// failOver makes the replica the master, after it has been cut off for lag: what
-// the old master took in meanwhile is lost. It does nothing and says so when
-// the replica has not caught up with the failover before.
 func (p *redisPair) failOver(ctx context.Context, lag time.Duration) bool {
 	if !p.replica.inSync(ctx) {
 		return false
@@ -56,7 +65,6 @@ func (p *redisPair) failOver(ctx context.Context, lag time.Duration) bool {
 	return true
 }
 
-// open names the threads that the ledger holds open. It fails while Redis is away.
 func (p *redisPair) open(team string) ([]string, error) {
 	return p.master.rdb.ZRange(p.t.Context(), "inboxbot:{"+team+"}:open", 0, -1).Result()
 }

@@ -44,9 +44,10 @@ func BenchmarkHandleThreadWatched(b *testing.B) {
 			}
 			const size = 100
 			replies := 0
+			var ids []string
 			for b.Loop() {
 				b.StopTimer()
-				s.waiting(size)
+				ids = s.waiting(size, ids)
 				b.StartTimer()
 				if err := bot.Once(b.Context()); err != nil {
 					b.Fatal(err)

@@ -176,6 +176,12 @@ type wiring struct {
 	fresh   bool     // the store has never served this team
 	dial    dialFunc // to the Inbox API, nil: the network
 	unpaced bool     // the API has no limits to stay within
+
+	// What only tests want otherwise: times that are shorter than the configuration
+	// allows, and a quota that is not teamQuota.
+	store   func(*redisstore.Options)
+	quota   *redisstore.Quota
+	timeout time.Duration // of an attempt at the Inbox API, 0: the client's own
 }
 
 type dialFunc = func(ctx context.Context, network, addr string) (net.Conn, error)
@@ -192,6 +198,7 @@ func wire(ctx context.Context, cfg Config, gen loaded, p *process, o wiring) (*p
 	counted, budget := newAPIMetrics(w.reg, &w.limits), newLimiter()
 	api := inboxapi.Options{
 		BaseURL: cfg.InboxBaseURL, Token: cfg.InboxToken.Reveal(), UserAgent: "inboxbot/" + version, Dial: o.dial, Observe: counted.observe,
+		Timeout: o.timeout,
 	}
 	if !o.unpaced {
 		w.reserve, api.Limiter = budget.Reserve, budget
@@ -203,13 +210,13 @@ func wire(ctx context.Context, cfg Config, gen loaded, p *process, o wiring) (*p
 	if w.team, err = teamOf(ctx, w.client, w.log); err != nil {
 		return nil, err
 	}
-	if err := w.openStore(ctx, o.fresh); err != nil {
+	if err := w.openStore(ctx, o); err != nil {
 		return nil, err
 	}
 	w.live = newGenerations(cfg, originOf(cfg, w.store, w.log), gen, w.log)
 	w.reg.MustRegister(w.live)
 	w.keepLog(ctx)
-	budget.budget.Store(w.store.Budget(teamQuota))
+	budget.budget.Store(w.store.Budget(*cmp.Or(o.quota, &teamQuota)))
 	if cfg.OpenAIModel != "" {
 		if w.model, err = newModel(cfg); err != nil {
 			return nil, err
@@ -265,10 +272,13 @@ func (c Config) namespace() string {
 
 // openStore opens Redis, or the embedded store. A dry run keeps its records
 // apart, so that going live finds none of its would-be replies.
-func (w *parts) openStore(ctx context.Context, fresh bool) error {
+func (w *parts) openStore(ctx context.Context, how wiring) error {
 	o := redisstore.Options{
 		URL: w.cfg.RedisURL.Reveal(), Team: w.team.ID, Namespace: w.cfg.namespace(),
-		Lease: w.cfg.Lease(), LogKeep: time.Duration(w.cfg.LedgerDays) * day, Fresh: fresh || !w.cfg.Live(), Logger: w.log,
+		Lease: w.cfg.Lease(), LogKeep: time.Duration(w.cfg.LedgerDays) * day, Fresh: how.fresh || !w.cfg.Live(), Logger: w.log,
+	}
+	if how.store != nil {
+		how.store(&o)
 	}
 	var err error
 	if w.cfg.RedisURL.Set() {
@@ -311,13 +321,18 @@ func (w *parts) keepLog(ctx context.Context) {
 
 // newBot builds the bot of these parts; handled may be nil.
 func (w *parts) newBot(handled func(bot.Handled)) (*bot.Bot, error) {
+	return w.build(w.deps(handled), w.cfg.botConfig())
+}
+
+// deps is what the bot of these parts stands on; handled may be nil.
+func (w *parts) deps(handled func(bot.Handled)) bot.Deps {
 	tell := func(h bot.Handled) {
 		w.told.Handled(h)
 		if handled != nil {
 			handled(h)
 		}
 	}
-	deps := bot.Deps{
+	return bot.Deps{
 		Inbox: w.client, Claims: w.store, Ledger: w.store, Model: w.model,
 		Drafts: w.store, Purse: w.store, Echoes: w.store,
 		Generation: w.live.current, Refused: w.live.refused,
@@ -325,7 +340,10 @@ func (w *parts) newBot(handled func(bot.Handled)) (*bot.Bot, error) {
 		Leader: w.store, Switch: pauseSwitch{w.store}, Reserve: w.reserve,
 		Handled: tell, Now: w.client.Now,
 	}
-	b, err := bot.New(deps, w.cfg.botConfig())
+}
+
+func (w *parts) build(deps bot.Deps, c bot.Config) (*bot.Bot, error) {
+	b, err := bot.New(deps, c)
 	if err == nil {
 		recent := b.Recent
 		w.live.recent.Store(&recent)
