@@ -31,6 +31,9 @@ func (c Config) lookTime() time.Duration { return c.Send * 7 / 10 }
 
 // reply sends o's text, at most once for the message it answers.
 func (h *handling) reply(ctx context.Context, o Outcome) result {
+	if r, stop := h.stopped(ctx); stop { // while the model thought
+		return r
+	}
 	looked, err := h.look(ctx)
 	switch {
 	case errors.Is(err, errOvertaken):
@@ -40,13 +43,22 @@ func (h *handling) reply(ctx context.Context, o Outcome) result {
 	case ctx.Err() != nil:
 		return result{again: time.Second}
 	}
-	if later, stop := h.mayReply(ctx); stop { // it may have been paused since the thread was taken up
-		h.verdict.Guard, h.verdict.Outcome = later.guard, later.Outcome
-		return h.wait(ctx, later.again)
+	if r, stop := h.stopped(ctx); stop { // while it waited for its request
+		return r
 	}
 	intent := h.next(StateIntent, o)
 	intent.Text = o.Text
 	return h.deliver(ctx, intent, looked)
+}
+
+// stopped leaves the thread waiting when nothing may be sent now.
+func (h *handling) stopped(ctx context.Context) (result, bool) {
+	later, stop := h.mayReply(ctx)
+	if !stop {
+		return result{}, false
+	}
+	h.verdict.Guard, h.verdict.Outcome = later.guard, later.Outcome
+	return h.wait(ctx, later.again), true
 }
 
 // look makes sure, with a request reserved for the send, that the thread is still

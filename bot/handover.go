@@ -57,7 +57,7 @@ func (h *handling) farewell(ctx context.Context, o Outcome) (result, bool) {
 		b.Logger.Warn("handed over without a word to the prospect", "thread", h.c.thread, "err", err)
 		return result{}, false
 	}
-	if _, stop := h.mayReply(ctx); stop {
+	if _, stop := h.mayReply(ctx); stop { // while it waited for its request
 		return result{}, false
 	}
 	intent := h.next(StateIntent, o)

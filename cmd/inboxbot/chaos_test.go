@@ -91,8 +91,8 @@ const (
 // shortRound is one for every run of the tests.
 func shortRound() plan {
 	return plan{
-		seed: *chaosSeed, threads: 100, rate: *chaosRate, chaos: 15 * time.Second, settle: 45 * time.Second,
-		pauses: []time.Duration{4 * time.Second}, wipes: []time.Duration{11 * time.Second}, // then there is a quarantine
+		seed: *chaosSeed, threads: 100, rate: *chaosRate, chaos: 20 * time.Second, settle: 45 * time.Second,
+		pauses: []time.Duration{6 * time.Second}, wipes: []time.Duration{14 * time.Second}, // then there is a quarantine
 	}
 }
 

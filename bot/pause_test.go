@@ -1,0 +1,63 @@
+package bot_test
+
+import (
+	"context"
+	"testing"
+	"time"
+
+	"inboxbot/bot"
+)
+
+// A pause reaches what waits for its turn to send: under a backlog that is a
+// minute and more after it was judged.
+func TestPauseWhileASendWaitsForItsRequest(t *testing.T) {
+	const waits = 30 * time.Second // for the team's quota
+	for _, tt := range []struct {
+		name    string
+		outcome bot.Outcome
+		pausing time.Duration // after the start
+		want    int           // messages sent
+	}{
+		{"not paused", bot.Outcome{Action: bot.Reply}, 0, 1},
+		{"a reply", bot.Outcome{Action: bot.Reply}, waits / 2, 0},
+		{"not paused, a word at a handoff", bot.Outcome{Action: bot.Handoff, Cause: bot.CauseAsked}, 0, 1},
+		{"a word at a handoff", bot.Outcome{Action: bot.Handoff, Cause: bot.CauseAsked}, waits / 2, 0},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			inScene(t, func(w *scene) {
+				w.rules.judge = func(*bot.Conversation) bot.Verdict { return bot.Verdict{Guard: "test", Outcome: tt.outcome} }
+				w.gen = func(g *bot.Generation) {
+					g.Farewell = func(*bot.Conversation, bot.Outcome, string) (name, text string, err error) {
+						return "goodbye", "A person will answer you here.", nil
+					}
+				}
+				w.sw = pausedFrom{time.Now().Add(tt.pausing), tt.pausing > 0}
+				w.deps = func(d *bot.Deps) {
+					d.Reserve = func(ctx context.Context) (bool, error) {
+						select {
+						case <-ctx.Done():
+							return false, ctx.Err()
+						case <-time.After(waits):
+							return false, nil
+						}
+					}
+				}
+				th := w.thread("how do I descale it?")
+				w.during(3 * waits / 2)
+				if got := w.sent(th.ID); len(got) != tt.want {
+					t.Errorf("sent %q, want %d messages", got, tt.want)
+				}
+			})
+		})
+	}
+}
+
+// pausedFrom is a switch that somebody turns at a time.
+type pausedFrom struct {
+	at time.Time
+	on bool
+}
+
+func (p pausedFrom) Paused(context.Context) (string, time.Time, bool, error) {
+	return "a test", p.at, p.on && !time.Now().Before(p.at), nil
+}
