@@ -152,7 +152,7 @@ func (c *Console) generationSign() sign {
 	case g.Refused != nil:
 		return sign{"Rules and prompts", mind, "the newest rules or prompts are broken; " + g.Hash + " stays in force.", -1}
 	}
-	return sign{"Rules and prompts", well, g.Hash + " since " + g.Since.In(c.Zone).Format("2 Jan 15:04"), -1}
+	return sign{"Rules and prompts", well, "generation " + g.Hash + " since " + g.Since.In(c.Zone).Format("2 Jan 15:04"), -1}
 }
 
 func doubtSign(h bot.Health) sign {
