@@ -121,6 +121,8 @@ func (c *replayCmd) check() string {
 	switch {
 	case c.Past != "" && c.File != "" && c.Past != c.File:
 		return "replay: two files: name one, as the argument or with --file"
+	case slices.Contains([]string{".yaml", ".yml", ".tmpl"}, filepath.Ext(c.source())):
+		return fmt.Sprintf("replay: %s holds no conversations, which are one JSON object a line: rules to compare with are named by --candidate %[1]s", c.source())
 	case c.Requests < 1:
 		return "replay: --requests has to be at least 1"
 	case !isPrice(c.PriceIn) || !isPrice(c.PriceOut):
