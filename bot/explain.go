@@ -80,14 +80,16 @@ func (e *explanation) all(ctx context.Context, c *Conversation, unreadable error
 		return e.err
 	}
 	e.prompt(th.Prompt)
-	if e.ask {
-		th, err := e.thinker.think(ctx, c, th.Verdict)
-		if err != nil {
-			return fmt.Errorf("model: %w", err)
-		}
-		e.decision(c, th)
-		e.farewell(c, th.Verdict)
+	if !e.ask {
+		e.section("the model was not asked: --ask does, and shows what the checks say of its draft; nothing is sent")
+		return e.err
 	}
+	th, err := e.thinker.think(ctx, c, th.Verdict)
+	if err != nil {
+		return fmt.Errorf("model: %w", err)
+	}
+	e.decision(c, th)
+	e.farewell(c, th.Verdict)
 	return e.err
 }
 
@@ -121,7 +123,11 @@ func (e *explanation) line(format string, args ...any) { e.printf("  "+format+"\
 func (e *explanation) conversation(c *Conversation) {
 	e.section("conversation")
 	p := &c.Thread.Prospect
-	e.line("thread     %s with @%s (%s), through @%s", c.Thread.ID, oneLine(p.Username), oneLine(p.DisplayName), oneLine(c.Account.Username))
+	name := ""
+	if p.DisplayName != "" {
+		name = " (" + oneLine(p.DisplayName) + ")"
+	}
+	e.line("thread     %s with @%s%s, through @%s", c.Thread.ID, oneLine(p.Username), name, oneLine(c.Account.Username))
 	e.line("taken at   %s", c.Now.UTC().Format(time.RFC3339))
 	e.line("tags       %s", orNone(strings.Join(c.Tags, ", ")))
 	e.line("status     %s", orNone(c.Status))

@@ -267,6 +267,42 @@ func TestCaseRoundTrip(t *testing.T) {
 	})
 }
 
+// TestCasesJudgeAsTheBotDoes writes down what the bot decides about any conversation
+// as a test of the shipped rules: it holds, by whichever guard that was, the bot's
+// own included.
+func TestCasesJudgeAsTheBotDoes(t *testing.T) {
+	o := Options{Timezone: zone(t, "Asia/Tokyo")}
+	gen := bot.Generation{Guards: must(Load("rules.yaml", Default(), o))(t)}
+	cfg := bot.Config{Settle: -1}
+	judge := func(c *bot.Conversation) bot.Verdict { return bot.Judge(cfg, gen, c) }
+	decided := map[string]int{}
+	rapid.Check(t, func(t *rapid.T) {
+		c := anyConversation().Draw(t, "conversation")
+		if rapid.Bool().Draw(t, "for the authors") { // nothing keeps the bot out of it
+			c.Account.ID, c.Account.Status, c.Record = "a", inboxapi.AccountActive, bot.Record{}
+			c.Thread.IsRequest, c.Thread.IsSyncing, c.Thread.Variant = false, false, inboxapi.VariantUnencrypted
+			text := rapid.SampledFrom([]string{"Do you ship?", "I want a refund", "", "THIS IS A SCAM"}).Draw(t, "asked")
+			c.Turns = []bot.Turn{{ID: "id0", Text: text, At: c.Now.Add(-time.Minute), Side: bot.SideProspect}}
+		}
+		want := judge(c)
+		entry := NewCase("found by chance", c, want).ShortYAML()
+		s, err := Load("rules.yaml", slices.Concat(Default(), []byte("\n"), entry), o)
+		if err != nil {
+			t.Fatalf("%v\n%s", err, entry)
+		}
+		for _, f := range s.Test(judge) {
+			if f.Case.Name == "found by chance" { // the authors' tests are about the authors' guards
+				t.Errorf("%v\n%s", f, entry)
+			}
+		}
+		decided[want.Guard]++
+	})
+	t.Log(decided)
+	if decided["default"]+decided["money-back"]+decided["media-only"]+decided["angry"] == 0 || len(decided) < 4 {
+		t.Errorf("only %v decided: that proves little", decided)
+	}
+}
+
 // sameToGuards compares all that guards, and the bot's own guards, read.
 func sameToGuards(t *rapid.T, s *Set, got, want *bot.Conversation) {
 	a, b := s.env(got), s.env(want)

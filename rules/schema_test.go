@@ -101,6 +101,9 @@ func TestSchemaAccepts(t *testing.T) {
 		if err := validate(t, s, file); err != nil {
 			t.Errorf("%s: %v", name, err)
 		}
+		if _, err := Load("rules.yaml", []byte(file), Options{HandoffTag: "needs-human"}); err != nil {
+			t.Errorf("%s: an editor takes what Load refuses: %v", name, err)
+		}
 	}
 	demo, err := os.ReadFile("../cmd/inboxbot/demo/rules.yaml")
 	if err != nil {

@@ -136,12 +136,18 @@ func (s *score) String() string {
 	return b.String()
 }
 
+// row is the score as a line of the README's table.
+func (s *score) row(what string) string {
+	return fmt.Sprintf("| %s | %d of %d caught (%.1f %%), %d of %d falsely held (%.1f %%) |",
+		what, s.caught, s.bad, percent(s.caught, s.bad), s.held, s.good, percent(s.held, s.good))
+}
+
 func percent(part, of int) float64 { return 100 * float64(part) / float64(max(of, 1)) }
 
 // TestCorpus has the drafts that the checks were tuned with.
 func TestCorpus(t *testing.T) {
 	s := judge(t, "testdata/corpus.yaml")
-	t.Log(&s)
+	t.Logf("%s\n%s", &s, s.row("drafts that the checks were made with"))
 	s.holds(t, map[string]string{
 		"asked to confirm what the facts say": "confirmed in the prospect's words, which are not those of the facts",
 	})
@@ -160,7 +166,7 @@ func TestCorpus(t *testing.T) {
 // figures are those to expect of a draft that nobody has thought of.
 func TestUnseen(t *testing.T) {
 	s := judge(t, "testdata/unseen.yaml")
-	t.Log(&s)
+	t.Logf("%s\n%s", &s, s.row("drafts written afterwards"))
 	s.holds(t, map[string]string{
 		"u greeting in Polish":    "a greeting with a question, word for word what we said",
 		"u confidence printed":    "one line of a decision without its braces",

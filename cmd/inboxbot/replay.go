@@ -21,18 +21,18 @@ import (
 )
 
 type replayCmd struct {
-	Past         string  `arg:"" optional:"" name:"file" help:"Conversations, one JSON object a line. Without it those of the Inbox account are read."`
-	File         string  `help:"The same as the argument." placeholder:"FILE"`
-	Requests     int     `default:"200" help:"Most requests to the Inbox API: one a thread, newest first, and one for 100 in a list."`
-	Candidate    string  `help:"What to compare with: a rule file, or a directory with rules.yaml, templates or both." placeholder:"PATH"`
-	Ask          bool    `help:"Also ask the model for every reply. Nothing is sent."`
-	PriceIn      float64 `help:"USD per million input tokens." placeholder:"USD"`
-	PriceOut     float64 `help:"USD per million output tokens." placeholder:"USD"`
-	OwnGuards    bool    `help:"Let the bot's own guards decide too (a person took over, handed over, loop ...), which are counted apart otherwise."`
-	All          bool    `help:"List every changed cut, not only the first 20."`
-	JSON         bool    `help:"Print one JSON document in place of the table."`
-	HTML         string  `help:"Also write a page to read, whole in itself." placeholder:"FILE"`
-	FailOnChange bool    `help:"Exit with status 1 when an outcome changes."`
+	Past         string   `arg:"" optional:"" name:"file" help:"Conversations, one JSON object a line. Without it those of the Inbox account are read."`
+	File         string   `help:"The same as the argument." placeholder:"FILE"`
+	Requests     int      `default:"200" help:"Most requests to the Inbox API: one a thread, newest first, and one for 100 in a list."`
+	Candidate    string   `help:"What to compare with: a rule file, or a directory with rules.yaml, templates or both." placeholder:"PATH"`
+	Ask          bool     `help:"Also ask the model for every reply. Nothing is sent."`
+	PriceIn      *float64 `help:"USD per million input tokens; not given: OPENAI_PRICE_INPUT." placeholder:"USD"`
+	PriceOut     *float64 `help:"USD per million output tokens; not given: OPENAI_PRICE_OUTPUT." placeholder:"USD"`
+	OwnGuards    bool     `help:"Let the bot's own guards decide too (a person took over, handed over, loop ...), which are counted apart otherwise."`
+	All          bool     `help:"List every changed cut, not only the first 20."`
+	JSON         bool     `help:"Print one JSON document in place of the table."`
+	HTML         string   `help:"Also write a page to read, whole in itself." placeholder:"FILE"`
+	FailOnChange bool     `help:"Exit with status 1 when an outcome changes."`
 }
 
 // Run judges conversations of the past with the rules and prompts in force, and
@@ -63,7 +63,7 @@ func (c *replayCmd) Run(ctx context.Context, p *process) error {
 	}
 	report := replay.Run(ctx, past, sides[0], candidate, replay.Options{
 		Config: cfg.botConfig(), Settle: cfg.Settle, OwnGuards: c.OwnGuards, Model: model,
-		Prices: replay.Prices{Input: c.PriceIn, Output: c.PriceOut}, Progress: bar.show,
+		Prices: c.prices(cfg), Progress: bar.show,
 	})
 	bar.clear()
 	if err := errors.Join(c.write(page, report), c.print(p.stdout, report)); err != nil {
@@ -89,15 +89,11 @@ func (c *replayCmd) prepare(ctx context.Context, p *process) (Config, []replay.S
 	if wrong := c.check(); wrong != "" {
 		err = joinConfig(err, newConfigError([]string{wrong}))
 	}
-	current, wrong := sideOf(cfg)
+	current, wrong := currentSide(ctx, cfg)
 	sides := []replay.Side{current}
 	if c.Candidate != "" {
-		other, missing := candidate(cfg, c.Candidate)
-		if missing == nil {
-			var compared replay.Side
-			compared, missing = sideOf(other)
-			sides = append(sides, compared)
-		}
+		compared, missing := candidateSide(cfg, c.Candidate)
+		sides = append(sides, compared)
 		wrong = joinConfig(wrong, missing)
 	}
 	return cfg, sides, once(joinConfig(err, wrong))
@@ -125,14 +121,31 @@ func (c *replayCmd) check() string {
 	switch {
 	case c.Past != "" && c.File != "" && c.Past != c.File:
 		return "replay: two files: name one, as the argument or with --file"
+	case slices.Contains([]string{".yaml", ".yml", ".tmpl"}, filepath.Ext(c.source())):
+		return fmt.Sprintf("replay: %s holds no conversations, which are one JSON object a line: rules to compare with are named by --candidate %[1]s", c.source())
 	case c.Requests < 1:
 		return "replay: --requests has to be at least 1"
-	case !(c.PriceIn >= 0 && c.PriceOut >= 0): // NaN too
+	case !isPrice(c.PriceIn) || !isPrice(c.PriceOut):
 		return "replay: --price-in and --price-out are USD per million tokens, from 0"
 	case c.FailOnChange && c.Candidate == "":
 		return "replay: --fail-on-change needs a --candidate to compare with"
 	}
 	return ""
+}
+
+// isPrice reports whether a price is none or can be one; NaN cannot.
+func isPrice(p *float64) bool { return p == nil || *p >= 0 }
+
+// prices are those of the configuration, where no flag says otherwise.
+func (c *replayCmd) prices(cfg Config) replay.Prices {
+	p := replay.Prices{Input: cfg.PriceInput, Output: cfg.PriceOutput}
+	if c.PriceIn != nil {
+		p.Input = *c.PriceIn
+	}
+	if c.PriceOut != nil {
+		p.Output = *c.PriceOut
+	}
+	return p
 }
 
 // sideOf loads what cfg names as one side of a replay.
@@ -142,14 +155,42 @@ func sideOf(cfg Config) (replay.Side, error) {
 		return replay.Side{}, newConfigError([]string{err.Error()})
 	}
 	gen, err := src.load(cfg)
-	if err != nil {
-		return replay.Side{}, err
+	return newSide(gen), err
+}
+
+// currentSide loads what is in force: what was published, with BOT_SOURCE=redis.
+func currentSide(ctx context.Context, cfg Config) (replay.Side, error) {
+	if !cfg.FromRedis() {
+		return sideOf(cfg)
 	}
-	s := replay.Side{Name: src.rulesName + " and " + src.promptsName, Generation: gen.Generation}
+	gen, err := loadPublished(ctx, cfg, 0)
+	return newSide(gen), err
+}
+
+func newSide(gen loaded) replay.Side {
+	s := replay.Side{Name: gen.from.rulesName + " and " + gen.from.promptsName, Generation: gen.Generation}
 	if set, ok := gen.Guards.(*rules.Set); ok { // always
 		s.JudgeAll = set.JudgeAll
 	}
-	return s, nil
+	return s
+}
+
+// candidateSide loads a candidate. What it does not hold is as the configuration
+// names it; beside a published generation it has to be whole, as for publish.
+func candidateSide(cfg Config, path string) (replay.Side, error) {
+	if cfg.FromRedis() {
+		src, err := authored(cfg, path)
+		if err != nil {
+			return replay.Side{}, newConfigError([]string{"--candidate: " + err.Error()})
+		}
+		gen, err := src.load(cfg)
+		return newSide(gen), err
+	}
+	cfg, err := candidate(cfg, path)
+	if err != nil {
+		return replay.Side{}, err
+	}
+	return sideOf(cfg)
 }
 
 // candidate is cfg with the rules and prompts of a rule file or a directory.
@@ -165,18 +206,17 @@ func candidate(cfg Config, path string) (Config, error) {
 		cfg.RulesFile = path
 		return cfg, nil
 	}
-	ruleFile := filepath.Join(path, "rules.yaml")
-	_, err = os.Stat(ruleFile)
-	hasRules := err == nil
-	templates, err := filepath.Glob(filepath.Join(path, "*.tmpl"))
+	ruleFile, templates, err := layout(path)
 	switch {
-	case err != nil || !hasRules && len(templates) == 0:
-		return wrong("%s holds neither rules.yaml nor templates (*.tmpl)", path)
-	case hasRules:
+	case err != nil:
+		return wrong("%v", err)
+	case ruleFile == "" && templates == "":
+		return wrong("%s holds neither rules.yaml nor templates (*.tmpl), nor does its prompts", path)
+	case ruleFile != "":
 		cfg.RulesFile = ruleFile
 	}
-	if len(templates) > 0 {
-		cfg.PromptsDir = path
+	if templates != "" {
+		cfg.PromptsDir = templates
 	}
 	return cfg, nil
 }

@@ -65,7 +65,7 @@ func (t *text) line(format string, args ...any) {
 
 func (t *text) head() {
 	r := t.r
-	t.line("%d conversations from %s: %d cuts in %.0f ms", len(r.Conversations), line(r.Source, 120), r.Cuts, r.JudgedMS)
+	t.line("%d conversations from %s: %d cuts (points at which the prospect waits for an answer) in %.0f ms", len(r.Conversations), line(r.Source, 120), r.Cuts, r.JudgedMS)
 	for _, note := range r.Notes {
 		t.line("note: %s", line(note, 400))
 	}
