@@ -61,6 +61,7 @@ type plan struct {
 	sentinel bool // the replica is found by sentinels
 	paced    bool // the API has the limits that it really has
 	desk     desk // who approves drafts; deskless: nobody has to
+	spare    bool // left out when a round before has found something wrong
 }
 
 // lease is how long a claim lasts. Where requests are scarce, work waits for them.
@@ -131,7 +132,7 @@ func TestChaosDrafts(t *testing.T) {
 			p.pauses = nil
 		}
 	}))
-	if sum.approved < 10 || sum.edited < 3 || sum.rejected < 3 || sum.handedDrafts < 3 || sum.late < 3 || sum.withdrawn+sum.expired < 3 {
+	if sum.approved < 10 || sum.edited < 1 || sum.rejected+sum.handedDrafts < 1 || sum.late < 1 || sum.withdrawn+sum.expired < 1 {
 		t.Errorf("too gentle to say anything: %s", sum.desk())
 	}
 }
@@ -175,7 +176,7 @@ func testChaos(t *testing.T, plans []plan) totals {
 		for _, thread := range r.whilePaused {
 			t.Errorf("sent while paused: %s", r.world.story(finding{thread, "a thread"}, r.fleet, r.diary))
 		}
-		if r.inbound < 15 || !r.plan.paced && (r.inbound < 50 || r.kills < 3 || r.naps < 1 || r.inDoubtSends < 3 || r.handed == 0) {
+		if r.inbound < 50 || r.sent < 10 || r.kills < 3 || r.naps < 1 || r.inDoubtSends < 1 || *chaosLong > 0 && r.handed < 1 {
 			t.Errorf("too gentle to say anything: %s", r)
 		}
 	})
@@ -183,9 +184,9 @@ func testChaos(t *testing.T, plans []plan) totals {
 
 // TestChaosNaive: the same load finds a lock with a mark after the send wanting.
 func TestChaosNaive(t *testing.T) {
-	sum := runChaos(t, rounds(0.25, func(p *plan, _ bool) {
+	sum := runChaos(t, untilSeen(rounds(0.25, func(p *plan, _ bool) {
 		p.naive, p.wipes, p.fails, p.outage, p.pauses = true, nil, nil, 0, nil
-	}), func(*testing.T, *round) {})
+	})), func(*testing.T, *round) {})
 	if sum.twice == 0 {
 		t.Error("the naive bot answered nothing twice: the chaos is too gentle")
 	}
@@ -194,15 +195,27 @@ func TestChaosNaive(t *testing.T) {
 // TestChaosNaiveApprover: and it finds an approver wanting that sends the draft
 // itself.
 func TestChaosNaiveApprover(t *testing.T) {
-	sum := runChaos(t, rounds(0.1, func(p *plan, long bool) {
+	sum := runChaos(t, untilSeen(rounds(0.1, func(p *plan, long bool) {
 		p.desk, p.wipes, p.fails, p.outage, p.pauses = deskNaive, nil, nil, 0, nil
 		if !long {
 			p.chaos, p.settle = 10*time.Second, time.Second
 		}
-	}), func(*testing.T, *round) {})
+	})), func(*testing.T, *round) {})
 	if sum.twice == 0 || sum.wrong == 0 {
 		t.Errorf("the naive approver sent nothing twice, or nothing that it should not have: the chaos is too gentle: %s", sum.desk())
 	}
+}
+
+// untilSeen adds rounds that are left out once one before them has found something
+// wrong: a few seconds of chaos may find nothing.
+func untilSeen(plans []plan) []plan {
+	for range 2 {
+		p := plans[len(plans)-1]
+		p.seed++
+		p.spare = true
+		plans = append(plans, p)
+	}
+	return plans
 }
 
 func runChaos(t *testing.T, plans []plan, judge func(*testing.T, *round)) totals {
@@ -213,6 +226,9 @@ func runChaos(t *testing.T, plans []plan, judge func(*testing.T, *round)) totals
 	t.Parallel()
 	var sum totals
 	for _, p := range plans {
+		if p.spare && sum.twice > 0 && (p.desk == deskless || sum.wrong > 0) {
+			break
+		}
 		t.Run(fmt.Sprintf("seed %d", p.seed), func(t *testing.T) {
 			r := chaosRound(t, p)
 			sum.add(r)
