@@ -65,7 +65,7 @@ func TestScripts(t *testing.T) {
 		Cmds: map[string]func(ts *testscript.TestScript, neg bool, args []string){
 			"exits": exits, "inbox": startInbox, "said": checkSaid, "aThread": nameThread, "model": startModel,
 			"modelAsked": waitForModel, "redis": startRedisServer, "terminate": terminate, "get": get, "freePort": nameFreePort,
-			"longLine": writeLongLine,
+			"longLine": writeLongLine, "draft": nameDraft,
 		},
 	})
 }
@@ -306,4 +306,16 @@ func nameFreePort(ts *testscript.TestScript, _ bool, args []string) {
 
 func writeLongLine(ts *testscript.TestScript, _ bool, args []string) {
 	ts.Check(os.WriteFile(ts.MkAbs(args[0]), bytes.Repeat([]byte("x"), 9<<20), 0o600))
+}
+
+// nameDraft sets a variable to the name of the draft for somebody, from the list
+// that was printed last.
+func nameDraft(ts *testscript.TestScript, _ bool, args []string) {
+	for line := range strings.Lines(ts.ReadFile("stdout")) {
+		if name, rest, _ := strings.Cut(line, "  "); strings.HasPrefix(rest, args[1]+" ") {
+			ts.Setenv(args[0], name)
+			return
+		}
+	}
+	ts.Fatalf("no draft for %s", args[1])
 }
