@@ -161,6 +161,8 @@ func TestConfigProblems(t *testing.T) {
 		{"a port past all ports", "BOT_HTTP_ADDR=:65536", `BOT_HTTP_ADDR: ":65536" is not an address: write host:port, such as 127.0.0.1:8080, or leave it empty to switch it off`},
 		{"a webhook without scheme", "BOT_ALERT_URL=hooks.example.com/hunter2", `BOT_ALERT_URL: not a URL: copy the whole webhook, which begins with https://`},
 		{"a heartbeat of another kind", "BOT_HEARTBEAT_URL=ftp://h/hunter2", `BOT_HEARTBEAT_URL: not a URL: copy the whole webhook, which begins with https://`},
+		{"a console token that can be guessed", "BOT_CONSOLE_TOKEN=hunter2", `BOT_CONSOLE_TOKEN: is shorter than 16 characters and could be guessed: make one with openssl rand -hex 16`},
+		{"a token to look with and none to act with", "BOT_CONSOLE_READ_TOKEN=hunter2hunter2hunter2", `BOT_CONSOLE_READ_TOKEN: set, and BOT_CONSOLE_TOKEN is not: set both, or nobody could do more than look`},
 		{"an unknown form of alerts", "BOT_ALERT_FORMAT=json", `BOT_ALERT_FORMAT: "json" is not known: write slack or plain`},
 		{"no time to answer", "BOT_ANSWER_SLO=1s", `BOT_ANSWER_SLO: 1s is out of range: write a value from 1m0s to 720h0m0s`},
 		{"rules that are not there", "BOT_RULES=" + dir + "/none", `BOT_RULES: there is no "` + dir + `/none": write the path of a file, or unset it for the built-in one`},
@@ -185,6 +187,16 @@ func TestConfigProblems(t *testing.T) {
 				t.Error("a secret is in the error")
 			}
 		})
+	}
+}
+
+// Who may only look must not hold the token of those who may do everything.
+func TestConsoleTokensDiffer(t *testing.T) {
+	const token = "hunter2hunter2hunter2"
+	_, err := readConfig(t.Context(), []string{"BOT_CONSOLE_TOKEN=" + token, "BOT_CONSOLE_READ_TOKEN=" + token}, 0)
+	want := `BOT_CONSOLE_READ_TOKEN: is the same as BOT_CONSOLE_TOKEN: set another, or who may only look may do everything`
+	if got := fmt.Sprint(err); got != want {
+		t.Errorf("got  %s\nwant %s", got, want)
 	}
 }
 

@@ -13,6 +13,7 @@ import (
 	"net/http"
 	"net/netip"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -280,10 +281,16 @@ func addressOf(r *http.Request) string {
 	return "an unknown address"
 }
 
-// rightHost refuses a name that was made to point here, where nobody has to log
-// in: a page of another site could read everything through it.
-func (c *Console) rightHost(host string) bool {
-	return c.Token != "" || isLoopback(host)
+// proxied are headers that proxies add. One on this machine would let everybody in
+// who reaches it.
+var proxied = []string{"Forwarded", "Via", "X-Forwarded-For", "X-Forwarded-Host", "X-Forwarded-Proto", "X-Real-Ip", "Cf-Connecting-Ip"}
+
+// fromHere reports whether r comes straight from a browser on this machine, under
+// a name of this machine: another name may have been made to point here, for a page
+// of another site to read everything through it.
+func fromHere(r *http.Request) bool {
+	through := func(header string) bool { return r.Header.Get(header) != "" }
+	return isLoopback(r.Host) && !slices.ContainsFunc(proxied, through)
 }
 
 // isLoopback reports whether host, with or without a port, is this machine itself.

@@ -144,6 +144,11 @@ func TestHostOnThisMachine(t *testing.T) {
 			t.Errorf("%q: status %d, want %d", host, got, want)
 		}
 	}
+	for _, header := range proxied {
+		if got := newWorld(t).get("/", func(r *http.Request) { r.Header.Set(header, "x") }).Code; got != http.StatusForbidden {
+			t.Errorf("through a proxy that says %s: status %d", header, got)
+		}
+	}
 	w := newWorld(t, withTokens)
 	w.host = "bot.team.example"
 	w.logIn(operatorToken)

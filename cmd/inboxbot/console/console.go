@@ -155,8 +155,8 @@ func (c *Console) Run(ctx context.Context) error { return c.hub.run(ctx) }
 // another site.
 func (c *Console) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	guardHeaders(w.Header())
-	if !c.rightHost(r.Host) {
-		c.refuse(w, r, http.StatusForbidden, "This console is open at localhost only. To reach it under another name, set BOT_CONSOLE_TOKEN.")
+	if c.Token == "" && !fromHere(r) {
+		c.refuse(w, r, http.StatusForbidden, "This console is open at localhost only, without a proxy. To reach it in another way, set BOT_CONSOLE_TOKEN.")
 		return
 	}
 	if err := c.origins.Check(r); err != nil {

@@ -25,7 +25,7 @@ func TestFirstPage(t *testing.T) {
 	)
 	got := words(w.get("/"))
 	for _, want := range []string{
-		"All is well: nobody waits.", "Kestrel Coffee live", "ab12cd34ef56 since", "231 of 300 left",
+		"All is well: nobody waits.", "Kestrel Coffee live", "generation ab12cd34ef56 since", "231 of 300 left",
 		"Answered today 1 half within 14 s", "Handed over today 1",
 		"Answered @ann after 14 s: It is 5 EUR. guard default",
 		"Handed over @bob: about money back guard money-back",
@@ -69,7 +69,7 @@ func TestHeadline(t *testing.T) {
 		{"a sweep failed", func(h *bot.Health) { h.SweepErr = errors.New("503") }, nil, mind, "Mind this: the inbox could not be read at the last try"},
 		{"the loop stands still", func(h *bot.Health) { h.LastSweep = time.Now().Add(-time.Hour) }, nil, urgent, "Look here: the inbox was last read 60 min ago."},
 		{"it has just started", func(h *bot.Health) { h.LastSweep = time.Time{} }, nil, mind, "Starting: the inbox has not been read yet."},
-		{"another process polls", func(h *bot.Health) { h.Leads, h.LastSweep = false, time.Time{} }, nil, well, "All is well: nobody waits."},
+		{"another process polls", func(h *bot.Health) { h.Leads, h.LastSweep = false, time.Time{} }, nil, well, "All is well here; another process reads the inbox."},
 		{
 			"an edit is refused", func(*bot.Health) {}, func(w *world) { w.gen.Refused = errors.New("line 3") }, mind,
 			"Mind this: the newest rules or prompts are broken; ab12cd34ef56 stays in force.",

@@ -32,7 +32,8 @@ type sign struct {
 	Share float64 // of a bound, for a bar; negative: there is no bound
 }
 
-// headline puts the worst first.
+// headline puts the worst first. It tells what this process knows: of several, the
+// one that polls knows who waits.
 func (c *Console) headline(h bot.Health, p pauseState) headline {
 	var urgents, minds []string
 	for _, s := range append(c.signs(h), c.waits(h, p)...) {
@@ -53,6 +54,8 @@ func (c *Console) headline(h bot.Health, p pauseState) headline {
 		return headline{mind, "Mind this: " + minds[0], minds[1:]}
 	case h.LastSweep.IsZero() && h.Leads:
 		return headline{mind, "Starting: the inbox has not been read yet.", nil}
+	case !h.Leads && h.Waiting == 0:
+		return headline{well, "All is well here; another process reads the inbox.", nil}
 	case h.Waiting == 0:
 		return headline{well, "All is well: nobody waits.", nil}
 	}
@@ -120,7 +123,7 @@ func modelSign(h bot.Health) sign {
 	case h.ModelDown > 0:
 		return sign{"Model", mind, "the model did not answer the last time.", -1}
 	}
-	return sign{"Model", well, "answers", -1}
+	return sign{"Model", well, "no trouble", -1}
 }
 
 func storeSign(h bot.Health) sign {
@@ -149,7 +152,7 @@ func (c *Console) generationSign() sign {
 	case g.Refused != nil:
 		return sign{"Rules and prompts", mind, "the newest rules or prompts are broken; " + g.Hash + " stays in force.", -1}
 	}
-	return sign{"Rules and prompts", well, g.Hash + " since " + g.Since.In(c.Zone).Format("2 Jan 15:04"), -1}
+	return sign{"Rules and prompts", well, "generation " + g.Hash + " since " + g.Since.In(c.Zone).Format("2 Jan 15:04"), -1}
 }
 
 func doubtSign(h bot.Health) sign {

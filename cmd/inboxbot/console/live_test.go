@@ -119,8 +119,8 @@ func TestSlowViewer(t *testing.T) {
 				t.Fatalf("a decision waited %v for a viewer", took)
 			}
 			time.Sleep(refreshEvery)
+			synctest.Wait()
 		}
-		synctest.Wait()
 		if n := len(w.hub.viewers); n != 1 {
 			t.Errorf("%d viewers are left, want the quick one", n)
 		}

@@ -21,6 +21,7 @@ type nowData struct {
 	Feed     []item
 	Deeds    []deed
 	Behind   bool // the log cannot be followed
+	Reading  bool // it has not been read to its end yet
 }
 
 func (c *Console) now(w http.ResponseWriter, r *http.Request, v *visit) error {
@@ -66,13 +67,13 @@ var guardWords = map[string]string{
 func (c *Console) nowData(ctx context.Context) nowData {
 	h, now := c.Bot.Health(), c.Now().In(c.Zone)
 	midnight := time.Date(now.Year(), now.Month(), now.Day(), 0, 0, 0, 0, c.Zone)
-	_, behind := c.Log.State()
+	ready, behind := c.Log.State()
 	return nowData{
 		Headline: c.headline(h, c.pauseState(ctx)), Manner: manners[c.Mode],
 		Signs:   c.signs(h),
 		Today:   c.Log.Numbers(midnight, now.Add(time.Second), ""),
 		Waiting: h.Waiting, Oldest: h.OldestUnanswered,
 		Waits: c.Log.Waiting(now.Add(-waitsBack)),
-		Feed:  c.news(), Deeds: c.audits.all(), Behind: behind != nil,
+		Feed:  c.news(), Deeds: c.audits.all(), Behind: behind != nil, Reading: !ready,
 	}
 }

@@ -14,6 +14,12 @@ document.addEventListener('htmx:responseError', e => {
     : 'That did not work. Reload the page and try again.';
 });
 
+// Who asked for an explanation, by keyboard or with a screen reader, is taken to it.
+document.addEventListener('htmx:afterSettle', () => {
+  const asked = document.activeElement.closest('form[hx-target="#explained"]');
+  if (asked) document.getElementById('h-explained')?.focus();
+});
+
 // Escape closes the form for pausing and gives the keyboard back to its button.
 document.addEventListener('keydown', e => {
   const open = e.key === 'Escape' && document.querySelector('details.pause[open]');
