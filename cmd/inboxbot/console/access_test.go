@@ -36,6 +36,8 @@ func TestWhoMayDoWhat(t *testing.T) {
 		{"GET /events", [3]int{lost, ok, ok}},
 		{"GET /decisions/1-0", [3]int{elsewhere, missing, missing}},
 		{"GET /leave?url=https://example.com", [3]int{elsewhere, ok, ok}},
+		{"GET /drafts", [3]int{elsewhere, ok, ok}},
+		{"POST /drafts/t1", [3]int{lost, forbidden, 400}},
 		{"POST /pause", [3]int{lost, forbidden, elsewhere}},
 		{"POST /resume", [3]int{lost, forbidden, elsewhere}},
 		{"POST /logout", [3]int{lost, elsewhere, elsewhere}},

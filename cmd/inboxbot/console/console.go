@@ -50,6 +50,7 @@ type Drafts interface {
 	DecideDraft(ctx context.Context, thread, id string, to bot.DraftState, final, by string) error
 	EditDraft(ctx context.Context, thread, id, text, by string) error
 	DraftEdits(ctx context.Context, thread, id string) ([]redisstore.DraftEdit, error)
+	Draft(ctx context.Context, thread string) (bot.Draft, error)
 }
 
 // Generation is which rules and prompts are in force.
@@ -77,6 +78,8 @@ type Options struct {
 	Mode string         // BOT_MODE
 	Zone *time.Location // times are shown in it
 	SLO  time.Duration  // how long a message may wait before that is bad
+
+	MaxReply int // UTF-16 units of a reply that a person approves; 0: what X takes
 	Now  func() time.Time
 
 	Addr      string // BOT_HTTP_ADDR: only a loopback address needs no token
@@ -85,6 +88,9 @@ type Options struct {
 
 	Logger *slog.Logger // hears of everything a person does, under the key audit
 }
+
+// longestReply is what X takes, in UTF-16 units.
+const longestReply = 10_000
 
 // ErrNoToken is returned for a console that anybody could reach.
 var ErrNoToken = errors.New("no console: BOT_HTTP_ADDR can be reached from other machines and BOT_CONSOLE_TOKEN is not set")
@@ -115,6 +121,9 @@ func New(o Options) (*Console, error) {
 	if o.Quota == nil {
 		o.Quota = func() Quota { return Quota{} }
 	}
+	if o.MaxReply <= 0 {
+		o.MaxReply = longestReply
+	}
 	c := &Console{
 		Options: o, mux: http.NewServeMux(), keys: newKeys(o.Token, o.ReadToken),
 		logins: newLogins(), origins: http.NewCrossOriginProtection(), asks: newAsks(), shown: map[string]bool{},
@@ -144,6 +153,8 @@ func (c *Console) routes() {
 	c.view("GET /threads/{id}/explain", c.explain)
 	c.act("POST /threads/{id}/explain", c.explain)
 	c.view("GET /decisions/{id}", c.decision)
+	c.view("GET /drafts", c.drafts)
+	c.act("POST /drafts/{thread}", c.decide)
 	c.act("POST /pause", c.pause)
 	c.act("POST /resume", c.resume)
 }

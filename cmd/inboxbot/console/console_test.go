@@ -195,6 +195,7 @@ func TestHeaders(t *testing.T) {
 		{open, "/threads/t1"},
 		{open, "/threads/t1/explain"},
 		{open, "/threads/none"},
+		{open, "/drafts"},
 		{open, "/leave?url=https://example.com"},
 		{open, "/leave?url=javascript:alert(1)"},
 		{open, "/nowhere"},
