@@ -80,7 +80,7 @@ type Options struct {
 	SLO  time.Duration  // how long a message may wait before that is bad
 
 	MaxReply int // UTF-16 units of a reply that a person approves; 0: what X takes
-	Now  func() time.Time
+	Now      func() time.Time
 
 	Addr      string // BOT_HTTP_ADDR: only a loopback address needs no token
 	Token     string // lets an operator in; "": nobody has to log in
@@ -155,6 +155,9 @@ func (c *Console) routes() {
 	c.view("GET /decisions/{id}", c.decision)
 	c.view("GET /drafts", c.drafts)
 	c.act("POST /drafts/{thread}", c.decide)
+	c.view("GET /numbers", c.numbers)
+	c.view("GET /numbers.csv", c.numbersCSV)
+	c.view("GET /shadow", c.shadow)
 	c.act("POST /pause", c.pause)
 	c.act("POST /resume", c.resume)
 }

@@ -228,6 +228,8 @@ func (c *Console) funcs() template.FuncMap {
 		"why":     func(guard string) string { return guardWords[guard] },
 		"pieces":  pieces,
 		"money":   money,
+		"count":   count,
+		"part":    func(n, all int) float64 { return float64(n) / float64(max(1, all)) },
 		"percent": func(f float64) string { return fmt.Sprintf("%.0f %%", 100*f) },
 	}
 }
