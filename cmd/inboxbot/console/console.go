@@ -64,7 +64,7 @@ type Generation struct {
 type Quota struct{ Remaining, Limit int } // Limit 0: nothing was said yet
 
 // Options are what the console shows and whom it lets in. All but the tokens,
-// Quota and Logger are required.
+// Publisher, Quota and Logger are required.
 type Options struct {
 	Bot        Bot
 	Switch     Switch
@@ -72,6 +72,8 @@ type Options struct {
 	Drafts     Drafts
 	Log        *history.View
 	Generation func() Generation
+	Rules      Rules
+	Publisher  Publisher // nil: rules and prompts are files, which nobody edits here
 	Quota      func() Quota
 
 	Team string         // its name, for people
@@ -155,6 +157,13 @@ func (c *Console) routes() {
 	c.view("GET /decisions/{id}", c.decision)
 	c.view("GET /drafts", c.drafts)
 	c.act("POST /drafts/{thread}", c.decide)
+	c.view("GET /rules", c.rules)
+	if c.Publisher != nil {
+		c.view("GET /rules/diff", c.diff)
+		c.act("GET /rules/edit", c.edit)
+		c.act("POST /rules/edit", c.publish)
+		c.act("POST /rules/rollback", c.rollback)
+	}
 	c.view("GET /numbers", c.numbers)
 	c.view("GET /numbers.csv", c.numbersCSV)
 	c.view("GET /shadow", c.shadow)

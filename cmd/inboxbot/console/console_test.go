@@ -196,6 +196,7 @@ func TestHeaders(t *testing.T) {
 		{open, "/threads/t1/explain"},
 		{open, "/threads/none"},
 		{open, "/drafts"},
+		{open, "/rules"},
 		{open, "/numbers"},
 		{open, "/numbers.csv"},
 		{open, "/shadow"},
@@ -252,7 +253,7 @@ func TestHostileData(t *testing.T) {
 	entries, _ := w.view.Query(history.Filter{})
 	q := url.QueryEscape(evil)
 	paths := []string{
-		"/", "/numbers", "/numbers?for=month&account=" + q, "/numbers?for=" + q, "/shadow?for=" + q, "/shadow", "/threads", "/threads/t1", "/threads/t2", "/threads/t1/explain", "/threads/" + url.PathEscape("x"+evil), "/leave?url=" + q, "/?done=" + q,
+		"/rules", "/rules?when=true", "/rules?kind=check&when=" + q + "&draft=" + q, "/", "/numbers", "/numbers?for=month&account=" + q, "/numbers?for=" + q, "/shadow?for=" + q, "/shadow", "/threads", "/threads/t1", "/threads/t2", "/threads/t1/explain", "/threads/" + url.PathEscape("x"+evil), "/leave?url=" + q, "/?done=" + q,
 		"/leave?url=https://" + q, "/leave?url=" + url.QueryEscape("https://example.com/"+evil), "/threads/t1?open=" + q, "/decisions/" + q, "/" + q,
 		"/threads?person=" + q + "&text=" + q + "&guard=" + q + "&outcome=" + q + "&cause=" + q + "&since=" + q + "&account=" + q + "&before=" + q,
 	}
