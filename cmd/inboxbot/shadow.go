@@ -80,14 +80,14 @@ type shadowCase struct {
 // apart.
 func shadowReportOf(ctx context.Context, store *redisstore.Store, since time.Time) (shadowReport, error) {
 	r := shadowReport{Since: since.UTC().Truncate(time.Second), Guards: []shadowGuard{}}
-	var found []history.Entry
+	var found []*history.Entry
 	for before := ""; ; {
 		page, err := store.LogBefore(ctx, before, 1000)
 		if err != nil {
 			return r, err
 		}
-		for _, e := range page {
-			if e.Shadow != nil && !e.At.Before(since) {
+		for i := range page {
+			if e := &page[i]; e.Shadow != nil && !e.At.Before(since) {
 				found = append(found, e)
 			}
 		}
