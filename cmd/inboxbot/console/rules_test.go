@@ -82,7 +82,7 @@ func TestRulesPage(t *testing.T) {
 	if strings.Contains(got, "Edit") || strings.Contains(got, "What was in force") || w.get("/rules/edit").Code != http.StatusNotFound {
 		t.Errorf("files are edited where they are:\n%s", got)
 	}
-	if strings.Index(got, "rules.yaml 4 lines") > strings.Index(got, "facts.md") {
+	if strings.Index(got, "rules.yaml 3 lines") > strings.Index(got, "facts.md") {
 		t.Errorf("the rules are not the first file:\n%s", got)
 	}
 }

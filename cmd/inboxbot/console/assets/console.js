@@ -33,8 +33,8 @@ document.addEventListener('toggle', e => {
 }, true);
 
 // Drafts: one is the current one; a key presses its button. Only where nobody types.
-const drafts = () => [...document.querySelectorAll('.draft')];
-const current = () => document.activeElement.closest('.draft');
+const drafts = () => [...document.querySelectorAll('.waiting')];
+const current = () => document.activeElement.closest('.waiting');
 const go = by => {
   const all = drafts(), at = all.indexOf(current());
   const to = all[at < 0 ? 0 : Math.min(Math.max(at + by, 0), all.length - 1)];
@@ -59,5 +59,5 @@ document.addEventListener('input', e => {
 });
 document.addEventListener('DOMContentLoaded', () => {
   const at = document.querySelector('[aria-invalid=true]') || (/^#d[\w-]+$/.test(location.hash) && document.getElementById(location.hash.slice(1)));
-  if (at && (at.matches('.draft, [aria-invalid]'))) at.focus();
+  if (at && (at.matches('.waiting, [aria-invalid]'))) at.focus();
 });
