@@ -2,6 +2,7 @@ package main
 
 import (
 	"log/slog"
+	"maps"
 	"strings"
 	"testing"
 	"time"
@@ -41,10 +42,7 @@ func TestPressroomCheck(t *testing.T) {
 	}
 	rules := "version: 1\nguards:\n  - {name: giraffes, when: 'last.text contains \"giraffe\"', then: handoff}\ndefault: skip\n"
 	with := func(name, text string) map[string]string {
-		out := map[string]string{}
-		for n, s := range texts {
-			out[n] = s
-		}
+		out := maps.Clone(texts)
 		out[name] = text
 		return out
 	}

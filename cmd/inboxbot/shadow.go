@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"text/tabwriter"
 	"time"
@@ -112,9 +113,9 @@ func shadowReportOf(ctx context.Context, store *redisstore.Store, since time.Tim
 
 // olderThan reports whether the last decision of a page is from before t.
 func olderThan(page []history.Entry, t time.Time) bool {
-	for i := len(page) - 1; i >= 0; i-- {
-		if page[i].Outcome != "" {
-			return page[i].At.Before(t)
+	for _, e := range slices.Backward(page) {
+		if e.Outcome != "" {
+			return e.At.Before(t)
 		}
 	}
 	return false

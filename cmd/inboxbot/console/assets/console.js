@@ -48,7 +48,10 @@ document.addEventListener('keydown', e => {
   }
   const press = current() && current().querySelector(`[data-key="${CSS.escape(e.key)}"]`);
   if (e.key === 'j' || e.key === 'k') go(e.key === 'j' ? 1 : -1);
-  else if (e.key === 'e' && current()) { e.preventDefault(); current().querySelector('textarea').focus(); }
+  else if (e.key === 'e' && current()) { // once the key is up: it is not part of the text
+    const field = current().querySelector('textarea');
+    document.addEventListener('keyup', () => field.focus(), { once: true });
+  }
   else if (press) press.click();
 });
 document.addEventListener('input', e => {
