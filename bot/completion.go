@@ -69,6 +69,7 @@ type Thought struct {
 	Decision Decision             // zero when the model gave none
 	Findings []draftcheck.Finding // what the bot's own checks mind in the draft, those that are only logged included
 	Tokens   Tokens
+	Took     time.Duration // all calls of the model together
 
 	guards int // how many of Verdict's checks were made before the draft
 }
@@ -170,6 +171,7 @@ func (t thinker) complete(ctx context.Context, th *Thought, p Prompt) (Decision,
 	began := time.Now()
 	c, err := t.model.Complete(ctx, p)
 	th.Tokens = th.Tokens.Add(c.Tokens)
+	th.Took += time.Since(began)
 	if t.called != nil {
 		t.called(time.Since(began), c.Tokens, err)
 	}

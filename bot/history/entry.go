@@ -35,6 +35,7 @@ type Entry struct {
 	Generation string     `json:"generation,omitempty"`
 	WaitedMS   int64      `json:"waitedMs,omitempty"`  // since the message was written
 	ElapsedMS  int64      `json:"elapsedMs,omitempty"` // work on it, the model included
+	ModelMS    int64      `json:"modelMs,omitempty"`   // the model's part of it, all calls together; 0 when it was not asked
 	Tokens     Tokens     `json:"tokens,omitzero"`
 	USD        float64    `json:"usd,omitempty"`
 	Template   string     `json:"template,omitempty"` // of the prompt; "" when the model was not asked
@@ -43,6 +44,7 @@ type Entry struct {
 	// Findings are the names of the bot's own checks that minded something in the
 	// draft; Detail has the words.
 	Findings []string `json:"findings,omitempty"`
+	Shadow   *Shadow  `json:"shadow,omitempty"` // set when a shadow draft was held against a person's answer
 
 	Person
 
@@ -80,6 +82,7 @@ type Detail struct {
 	Dropped  int       `json:"dropped,omitempty"` // turns the prompt left out for its token budget
 	Checks   []Check   `json:"checks,omitempty"`  // every guard and check that was asked, in order
 	Findings []Finding `json:"findings,omitempty"`
+	Shadow   *Compared `json:"shadow,omitempty"`
 }
 
 // Turn is one turn of the prompt.
@@ -121,7 +124,7 @@ func Of(h bot.Handled) (Entry, Detail) {
 	e := Entry{
 		At: sane(h.At), Thread: h.Thread, Message: h.Message, Account: h.Account,
 		Outcome: h.Outcome, Cause: h.Cause, Guard: h.Guard, Mode: h.Mode, Generation: h.Generation,
-		WaitedMS: h.Waited.Milliseconds(), ElapsedMS: h.Elapsed.Milliseconds(),
+		WaitedMS: h.Waited.Milliseconds(), ElapsedMS: h.Elapsed.Milliseconds(), ModelMS: th.Took.Milliseconds(),
 		Tokens: Tokens{h.Tokens.Prompt, h.Tokens.Cached, h.Tokens.Completion}, USD: finite(h.USD),
 		Template: th.Prompt.Template, Confidence: finite(th.Decision.Confidence), Language: th.Decision.Language,
 		Person: Person{
@@ -133,6 +136,7 @@ func Of(h bot.Handled) (Entry, Detail) {
 	d := Detail{
 		Asked: words.cut(h.Asked), Reply: words.cut(h.Reply), Draft: words.cut(th.Decision.Reply), Dropped: th.Prompt.Dropped,
 	}
+	e.Shadow, d.Shadow = shadowOf(h.Shadow, &words)
 	prompt := room(longestPart)
 	d.System = prompt.cut(th.Prompt.System)
 	for i, m := range th.Prompt.Chat {

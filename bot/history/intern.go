@@ -33,6 +33,11 @@ func (in interner) pack(e Entry) Entry {
 	for i, f := range e.Findings {
 		e.Findings[i] = in.one(f)
 	}
+	if e.Shadow != nil {
+		kept := *e.Shadow
+		kept.Guard = in.one(kept.Guard)
+		e.Shadow = &kept
+	}
 	parts := []*string{&e.ID, &e.Thread, &e.Message, &e.Prospect, &e.ProspectID, &e.Asked, &e.Reason, &e.Reply}
 	var all strings.Builder
 	for _, p := range parts {

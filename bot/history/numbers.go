@@ -21,6 +21,8 @@ type Numbers struct {
 	ByGuard   map[string]int    // left alone
 	Answer    Spread            // from the message to our reply
 	Work      Spread            // on what came to an end, the model included
+	Model     Spread            // the model's part, where it was asked
+	ByAccount map[string]Ends   // of each account link
 	PerBucket time.Duration     // an hour, or a day: of the calendar, so one in spring is shorter
 	Buckets   []Bucket          // every one from From to To, the empty ones too
 }
@@ -46,6 +48,12 @@ func (c *Count) add(e *Entry) {
 	c.USD += e.USD
 }
 
+// Ends is what came of the messages to one account link.
+type Ends struct {
+	Count
+	Answer Spread
+}
+
 // Spread is how long something took: half of it at most P50, all but a twentieth
 // at most P95.
 type Spread struct {
@@ -68,10 +76,9 @@ func spreadOf(took []int64) Spread {
 // Bucket is Numbers of one hour or day.
 type Bucket struct {
 	From time.Time
-	Count
-	Answer Spread
+	Ends
 
-	answers []int64
+	tally tally
 }
 
 // hourly is the longest time that is told by the hour; mostBuckets bounds the
@@ -84,21 +91,23 @@ const (
 // Numbers counts what was decided from from on and before to, of one account link
 // or, with "", of all. Hours and days are those of from's time zone.
 func (v *View) Numbers(from, to time.Time, account string) Numbers {
-	n := Numbers{From: from, To: to, ByCause: map[bot.Cause]int{}, ByGuard: map[string]int{}}
+	n := Numbers{From: from, To: to, ByCause: map[bot.Cause]int{}, ByGuard: map[string]int{}, ByAccount: map[string]Ends{}}
 	n.PerBucket, n.Buckets = bucketsOf(from, to)
 	chunks := v.snapshot()
 	if len(chunks) > 0 && chunks[0][0].At.After(from) {
 		n.Since = chunks[0][0].At
 	}
-	var answers, work []int64
+	var answers, work, model []int64
+	links := map[string]*tally{}
 	wanted := Filter{From: from, To: to, Account: account}.matcher()
 	for _, c := range chunks {
 		for i := range c {
 			e := &c[i]
-			if !wanted.match(e) {
-				continue
+			if e.Shadow != nil || !wanted.match(e) {
+				continue // a comparison is no end: the message was told of when it was drafted
 			}
 			n.add(e)
+			tallyOf(links, e.Account).add(e)
 			switch e.Outcome {
 			case bot.Reply:
 				answers = append(answers, e.WaitedMS)
@@ -111,21 +120,48 @@ func (v *View) Numbers(from, to time.Time, account string) Numbers {
 			if e.Outcome != bot.Wait {
 				work = append(work, e.ElapsedMS)
 			}
+			if e.ModelMS > 0 {
+				model = append(model, e.ModelMS)
+			}
 			if b := bucketAt(n.Buckets, e.At); b != nil {
-				b.add(e)
-				if e.Outcome == bot.Reply {
-					b.answers = append(b.answers, e.WaitedMS)
-				}
+				b.tally.add(e)
 			}
 		}
 	}
-	n.Answer, n.Work = spreadOf(answers), spreadOf(work)
+	n.Answer, n.Work, n.Model = spreadOf(answers), spreadOf(work), spreadOf(model)
+	for name, t := range links {
+		n.ByAccount[name] = t.ends()
+	}
 	for i := range n.Buckets {
 		b := &n.Buckets[i]
-		b.Answer, b.answers = spreadOf(b.answers), nil
+		b.Ends, b.tally = b.tally.ends(), tally{}
 	}
 	return n
 }
+
+// tally is Ends in the making.
+type tally struct {
+	Count
+	answers []int64
+}
+
+func tallyOf(all map[string]*tally, name string) *tally {
+	t := all[name]
+	if t == nil {
+		t = &tally{}
+		all[name] = t
+	}
+	return t
+}
+
+func (t *tally) add(e *Entry) {
+	t.Count.add(e)
+	if e.Outcome == bot.Reply {
+		t.answers = append(t.answers, e.WaitedMS)
+	}
+}
+
+func (t *tally) ends() Ends { return Ends{t.Count, spreadOf(t.answers)} }
 
 func bucketsOf(from, to time.Time) (time.Duration, []Bucket) {
 	year, month, day := from.Date()

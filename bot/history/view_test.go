@@ -294,6 +294,9 @@ func TestNumbers(t *testing.T) {
 		e := entry(v.Len())
 		e.At, e.Outcome, e.Guard, e.Cause, e.WaitedMS, e.ElapsedMS, e.Account = noon.Add(at), outcome, guard, cause, waited, waited/10, account
 		e.Tokens, e.USD = history.Tokens{In: 100, Out: 10}, 0.25
+		if outcome == bot.Reply {
+			e.ModelMS = waited / 100
+		}
 		v.Add(e)
 	}
 	add(-time.Hour, bot.Reply, "default", "", 999_000, "kestrelcoffee") // before
@@ -318,6 +321,13 @@ func TestNumbers(t *testing.T) {
 	}
 	if n.Work.N != 23 || n.Work.P50 != 900*time.Millisecond {
 		t.Errorf("work %+v", n.Work)
+	}
+	if want := (history.Spread{N: 20, P50: 100 * time.Millisecond, P95: 190 * time.Millisecond}); n.Model != want {
+		t.Errorf("the model %+v, want %+v", n.Model, want)
+	}
+	if k, o := n.ByAccount["kestrelcoffee"], n.ByAccount["other"]; len(n.ByAccount) != 2 || k.Answered != 20 || k.HandedOver != 1 ||
+		k.Answer != n.Answer || o.HandedOver != 1 || o.Answer.N != 0 || o.USD != 0.25 {
+		t.Errorf("by account link: %+v", n.ByAccount)
 	}
 	if n.PerBucket != time.Hour || len(n.Buckets) != 3 || n.Buckets[0].Answered != 20 || n.Buckets[1].HandedOver != 2 ||
 		n.Buckets[2].Count != (history.Count{}) || n.Buckets[0].Answer.P95 != 19*time.Second || !n.Buckets[1].From.Equal(noon.Add(time.Hour)) {

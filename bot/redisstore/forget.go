@@ -28,7 +28,7 @@ var (
 )
 
 // namespaces are all that a team can have.
-var namespaces = []string{"", "dry"}
+var namespaces = []string{"", "dry", "shadow"}
 
 // Who names a person of whom nothing is to be kept: by the username, by the ID on
 // X, or both. Somebody who took the name over from another is only told apart by

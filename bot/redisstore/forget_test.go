@@ -146,6 +146,26 @@ func forgetMira(t *testing.T, o redisstore.Options, who redisstore.Who) {
 	}
 }
 
+// TestForgetShadow: a draft nobody saw and what a person answered go too.
+func TestForgetShadow(t *testing.T) {
+	onBoth(t, func(t *testing.T, o redisstore.Options) {
+		live := open(t, o)
+		o.Namespace = "shadow"
+		shadow := open(t, o)
+		item := said("mira_koch", "1700123456789", "t1", "m1", "hello")
+		item.Entry.Shadow = &history.Shadow{Guard: "default"}
+		item.Detail.Shadow = &history.Compared{Draft: "Dear Harbour Street", Answer: "Hello Mira of Harbour Street"}
+		appendAll(t, shadow, item)
+		if got := must(live.Forget(t.Context(), redisstore.Who{Name: "mira_koch"})); got.Entries != 1 {
+			t.Errorf("forgotten: %+v", got)
+		}
+		if left := everything(t, shadow); messages(left) != "" {
+			t.Errorf("left: %s", messages(left))
+		}
+		raw(t, clientOf(t, o), "Harbour", "1700123456789")
+	})
+}
+
 // raw fails the test when any of the words is in any value, as Redis itself has it.
 func raw(t *testing.T, c interface {
 	Keys(ctx context.Context, pattern string) *redis.StringSliceCmd

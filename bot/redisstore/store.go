@@ -80,7 +80,7 @@ type Options struct {
 	Client redis.UniversalClient
 
 	Team      string // the team's ID; holds no braces
-	Namespace string // "" or "dry": dry runs keep a ledger of their own
+	Namespace string // "", "dry" or "shadow": what is not sent is kept apart from what is
 
 	Lease      time.Duration // how long a claim lasts, default 120 s
 	Send       time.Duration // the deadline of one send, default 10 s; beginning needs that and a fifth of it left

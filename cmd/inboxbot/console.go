@@ -15,8 +15,9 @@ func (w *parts) console(b *bot.Bot) (http.Handler, []func(context.Context) error
 	view := history.NewView(history.DefaultKeep)
 	c, err := console.New(console.Options{
 		Bot: b, Switch: w.store, Details: w.store, Drafts: w.store, Log: view,
+		Rules: rulebook{w.live}, Publisher: w.publisher(),
 		Generation: w.live.told, Quota: w.quota,
-		Team: w.team.Name, Mode: w.cfg.Mode, Zone: w.cfg.Location(), SLO: w.cfg.AnswerSLO, Now: w.client.Now,
+		Team: w.team.Name, Mode: w.cfg.Mode, Zone: w.cfg.Location(), SLO: w.cfg.AnswerSLO, MaxReply: w.cfg.MaxReplyChars, Now: w.client.Now,
 		Addr: w.cfg.HTTPAddr, Token: w.cfg.ConsoleToken.Reveal(), ReadToken: w.cfg.ConsoleReadToken.Reveal(),
 		Logger: w.log,
 	})

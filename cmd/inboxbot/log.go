@@ -85,10 +85,12 @@ func (c *logCmd) filter(now time.Time) (history.Filter, error) {
 	return f, newConfigError(problems)
 }
 
+// clocks is how far the API's clock and Redis's may be apart.
+const clocks = time.Hour
+
 // pastEntries reads backwards until it has n entries that match, the newest first.
 // last is the ID to follow from, "" when nothing is kept at all.
 func pastEntries(ctx context.Context, store *redisstore.Store, f history.Filter, n int) (found []history.Entry, last string, err error) {
-	const clocks = time.Hour // how far the API's and Redis's may be apart
 	for before := ""; ; {
 		page, err := store.LogBefore(ctx, before, 500)
 		if err != nil || len(page) == 0 {

@@ -36,6 +36,17 @@ func TestWhoMayDoWhat(t *testing.T) {
 		{"GET /events", [3]int{lost, ok, ok}},
 		{"GET /decisions/1-0", [3]int{elsewhere, missing, missing}},
 		{"GET /leave?url=https://example.com", [3]int{elsewhere, ok, ok}},
+		{"GET /numbers", [3]int{elsewhere, ok, ok}},
+		{"GET /numbers.csv", [3]int{elsewhere, ok, ok}},
+		{"GET /shadow", [3]int{elsewhere, ok, ok}},
+		{"GET /rules", [3]int{elsewhere, ok, ok}},
+		{"GET /rules?when=true", [3]int{elsewhere, ok, ok}},
+		{"GET /rules/edit", [3]int{elsewhere, forbidden, ok}},
+		{"POST /rules/edit", [3]int{lost, forbidden, 422}},
+		{"POST /rules/rollback", [3]int{lost, forbidden, 400}},
+		{"GET /rules/diff?from=aaaa&to=bbbb", [3]int{elsewhere, missing, missing}},
+		{"GET /drafts", [3]int{elsewhere, ok, ok}},
+		{"POST /drafts/t1", [3]int{lost, forbidden, 400}},
 		{"POST /pause", [3]int{lost, forbidden, elsewhere}},
 		{"POST /resume", [3]int{lost, forbidden, elsewhere}},
 		{"POST /logout", [3]int{lost, elsewhere, elsewhere}},
@@ -47,7 +58,7 @@ func TestWhoMayDoWhat(t *testing.T) {
 	} {
 		for i, token := range []string{"", readerToken, operatorToken} {
 			t.Run(row.do+" "+[]string{"nobody", "reader", "operator"}[i], func(t *testing.T) {
-				w := newWorld(t, withTokens)
+				w := newWorld(t, withTokens, published)
 				w.bot.talk("t1", "ann", bot.Turn{ID: "m1", Text: "hello", Side: bot.SideProspect})
 				if token != "" {
 					w.logIn(token)

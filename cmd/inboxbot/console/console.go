@@ -50,6 +50,7 @@ type Drafts interface {
 	DecideDraft(ctx context.Context, thread, id string, to bot.DraftState, final, by string) error
 	EditDraft(ctx context.Context, thread, id, text, by string) error
 	DraftEdits(ctx context.Context, thread, id string) ([]redisstore.DraftEdit, error)
+	Draft(ctx context.Context, thread string) (bot.Draft, error)
 }
 
 // Generation is which rules and prompts are in force.
@@ -63,7 +64,7 @@ type Generation struct {
 type Quota struct{ Remaining, Limit int } // Limit 0: nothing was said yet
 
 // Options are what the console shows and whom it lets in. All but the tokens,
-// Quota and Logger are required.
+// Publisher, Quota and Logger are required.
 type Options struct {
 	Bot        Bot
 	Switch     Switch
@@ -71,13 +72,17 @@ type Options struct {
 	Drafts     Drafts
 	Log        *history.View
 	Generation func() Generation
+	Rules      Rules
+	Publisher  Publisher // nil: rules and prompts are files, which nobody edits here
 	Quota      func() Quota
 
 	Team string         // its name, for people
 	Mode string         // BOT_MODE
 	Zone *time.Location // times are shown in it
 	SLO  time.Duration  // how long a message may wait before that is bad
-	Now  func() time.Time
+
+	MaxReply int // UTF-16 units of a reply that a person approves; 0: what X takes
+	Now      func() time.Time
 
 	Addr      string // BOT_HTTP_ADDR: only a loopback address needs no token
 	Token     string // lets an operator in; "": nobody has to log in
@@ -85,6 +90,9 @@ type Options struct {
 
 	Logger *slog.Logger // hears of everything a person does, under the key audit
 }
+
+// longestReply is what X takes, in UTF-16 units.
+const longestReply = 10_000
 
 // ErrNoToken is returned for a console that anybody could reach.
 var ErrNoToken = errors.New("no console: BOT_HTTP_ADDR can be reached from other machines and BOT_CONSOLE_TOKEN is not set")
@@ -115,6 +123,9 @@ func New(o Options) (*Console, error) {
 	if o.Quota == nil {
 		o.Quota = func() Quota { return Quota{} }
 	}
+	if o.MaxReply <= 0 {
+		o.MaxReply = longestReply
+	}
 	c := &Console{
 		Options: o, mux: http.NewServeMux(), keys: newKeys(o.Token, o.ReadToken),
 		logins: newLogins(), origins: http.NewCrossOriginProtection(), asks: newAsks(), shown: map[string]bool{},
@@ -144,6 +155,18 @@ func (c *Console) routes() {
 	c.view("GET /threads/{id}/explain", c.explain)
 	c.act("POST /threads/{id}/explain", c.explain)
 	c.view("GET /decisions/{id}", c.decision)
+	c.view("GET /drafts", c.drafts)
+	c.act("POST /drafts/{thread}", c.decide)
+	c.view("GET /rules", c.rules)
+	if c.Publisher != nil {
+		c.view("GET /rules/diff", c.diff)
+		c.act("GET /rules/edit", c.edit)
+		c.act("POST /rules/edit", c.publish)
+		c.act("POST /rules/rollback", c.rollback)
+	}
+	c.view("GET /numbers", c.numbers)
+	c.view("GET /numbers.csv", c.numbersCSV)
+	c.view("GET /shadow", c.shadow)
 	c.act("POST /pause", c.pause)
 	c.act("POST /resume", c.resume)
 }

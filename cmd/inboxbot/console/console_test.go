@@ -195,6 +195,11 @@ func TestHeaders(t *testing.T) {
 		{open, "/threads/t1"},
 		{open, "/threads/t1/explain"},
 		{open, "/threads/none"},
+		{open, "/drafts"},
+		{open, "/rules"},
+		{open, "/numbers"},
+		{open, "/numbers.csv"},
+		{open, "/shadow"},
 		{open, "/leave?url=https://example.com"},
 		{open, "/leave?url=javascript:alert(1)"},
 		{open, "/nowhere"},
@@ -229,7 +234,9 @@ func TestHostileData(t *testing.T) {
 		Asked: evil, Draft: evil, Reply: evil, System: evil, Chat: []history.Turn{{Role: evil, Text: evil}},
 		Checks: []history.Check{{Guard: evil, Err: evil}, {Guard: evil, Fired: true}}, Findings: []history.Finding{{Check: evil, Span: evil, Detail: evil}},
 	})
-	w.keep(e, history.Detail{Asked: evil})
+	e.Shadow = &history.Shadow{Guard: evil}
+	e.Message = "another"
+	w.keep(e, history.Detail{Asked: evil, Shadow: &history.Compared{Draft: evil, Answer: evil, Added: []string{evil}, Left: []string{evil}}})
 	c := w.bot.talk("t1", evil,
 		bot.Turn{ID: "m-t1", Text: evil, Side: bot.SideProspect, Media: []string{evil}, Edited: true},
 		bot.Turn{ID: "m2", Text: evil, Side: bot.SideOurs, Writer: bot.WriterCampaign},
@@ -246,7 +253,7 @@ func TestHostileData(t *testing.T) {
 	entries, _ := w.view.Query(history.Filter{})
 	q := url.QueryEscape(evil)
 	paths := []string{
-		"/", "/threads", "/threads/t1", "/threads/t2", "/threads/t1/explain", "/threads/" + url.PathEscape("x"+evil), "/leave?url=" + q, "/?done=" + q,
+		"/rules", "/rules?when=true", "/rules?kind=check&when=" + q + "&draft=" + q, "/", "/numbers", "/numbers?for=month&account=" + q, "/numbers?for=" + q, "/shadow?for=" + q, "/shadow", "/threads", "/threads/t1", "/threads/t2", "/threads/t1/explain", "/threads/" + url.PathEscape("x"+evil), "/leave?url=" + q, "/?done=" + q,
 		"/leave?url=https://" + q, "/leave?url=" + url.QueryEscape("https://example.com/"+evil), "/threads/t1?open=" + q, "/decisions/" + q, "/" + q,
 		"/threads?person=" + q + "&text=" + q + "&guard=" + q + "&outcome=" + q + "&cause=" + q + "&since=" + q + "&account=" + q + "&before=" + q,
 	}

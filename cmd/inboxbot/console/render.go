@@ -65,6 +65,13 @@ var tabs = []tab{
 var notices = map[string]string{
 	"paused":  "Paused. Nothing is sent until somebody resumes; what had begun finishes.",
 	"resumed": "Resumed. The bot goes on with what waits.",
+
+	"approved":  "Approved. It is sent within seconds, unless the thread has changed meanwhile.",
+	"rejected":  "Rejected. The bot leaves the thread alone.",
+	"handoff":   "Handed over. A person gets the thread within seconds.",
+	"published": "Published. It is in force for every process within two seconds.",
+	"back":      "Rolled back. The earlier generation is in force for every process within two seconds.",
+	"saved":     "The change is kept. The draft still waits.",
 }
 
 // parsePages reads every template of a page with the layout and the parts, whose
@@ -216,6 +223,7 @@ var assetVersion = func() string {
 func (c *Console) funcs() template.FuncMap {
 	return template.FuncMap{
 		"span":    span,
+		"took":    took,
 		"ago":     func(t time.Time) string { return ago(t, c.Now()) },
 		"clock":   func(t time.Time) string { return clock(t.In(c.Zone), c.Now().In(c.Zone)) },
 		"stamp":   func(t time.Time) string { return t.UTC().Format(time.RFC3339) },
@@ -223,6 +231,8 @@ func (c *Console) funcs() template.FuncMap {
 		"why":     func(guard string) string { return guardWords[guard] },
 		"pieces":  pieces,
 		"money":   money,
+		"count":   count,
+		"part":    func(n, all int) float64 { return float64(n) / float64(max(1, all)) },
 		"percent": func(f float64) string { return fmt.Sprintf("%.0f %%", 100*f) },
 	}
 }

@@ -57,7 +57,7 @@ func newWorld(t *testing.T, change ...func(*Options)) *world {
 	}
 	w.bot.set(bot.Health{Leads: true, LastSweep: time.Now()})
 	o := Options{
-		Bot: w.bot, Switch: store, Details: store, Drafts: store, Log: w.view,
+		Rules: shelf{}, Bot: w.bot, Switch: store, Details: store, Drafts: store, Log: w.view,
 		Generation: func() Generation { return w.gen },
 		Quota:      func() Quota { return Quota{Remaining: 231, Limit: 300} },
 		Team:       "Kestrel Coffee", Mode: "live", Zone: time.UTC, SLO: 15 * time.Minute, Now: time.Now,

@@ -31,3 +31,36 @@ document.addEventListener('keydown', e => {
 document.addEventListener('toggle', e => {
   if (e.target.matches('details.pause[open]')) e.target.querySelector('input[name=reason]').focus();
 }, true);
+
+// Drafts: one is the current one; a key presses its button. Only where nobody types.
+const drafts = () => [...document.querySelectorAll('.waiting')];
+const current = () => document.activeElement.closest('.waiting');
+const go = by => {
+  const all = drafts(), at = all.indexOf(current());
+  const to = all[at < 0 ? 0 : Math.min(Math.max(at + by, 0), all.length - 1)];
+  if (to) { to.focus(); to.scrollIntoView({ block: 'nearest' }); }
+};
+document.addEventListener('keydown', e => {
+  if (!drafts().length || e.repeat || e.ctrlKey || e.metaKey || e.altKey || e.isComposing) return;
+  if (e.target.matches('input, textarea, select')) {
+    if (e.key === 'Escape' && current()) current().focus();
+    return;
+  }
+  const press = current() && current().querySelector(`[data-key="${CSS.escape(e.key)}"]`);
+  if (e.key === 'j' || e.key === 'k') go(e.key === 'j' ? 1 : -1);
+  else if (e.key === 'e' && current()) { // once the key is up: it is not part of the text
+    const field = current().querySelector('textarea');
+    document.addEventListener('keyup', () => field.focus(), { once: true });
+  }
+  else if (press) press.click();
+});
+document.addEventListener('input', e => {
+  if (!e.target.dataset.most) return;
+  const out = e.target.form.querySelector('output'), n = e.target.value.trim().length;
+  out.textContent = n;
+  out.parentElement.classList.toggle('over', n > e.target.dataset.most || n === 0);
+});
+document.addEventListener('DOMContentLoaded', () => {
+  const at = document.querySelector('[aria-invalid=true]') || (/^#d[\w-]+$/.test(location.hash) && document.getElementById(location.hash.slice(1)));
+  if (at && (at.matches('.waiting, [aria-invalid]'))) at.focus();
+});

@@ -1,0 +1,68 @@
+package main
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"inboxbot/bot"
+	"inboxbot/bot/history"
+	"inboxbot/bot/redisstore"
+)
+
+// TestShadowReport: what people answered beside what the bot would have said, back
+// to a time and no further.
+func TestShadowReport(t *testing.T) {
+	store, end, err := redisstore.Embedded(t.Context(), redisstore.Options{Team: "team", Namespace: "shadow"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer end()
+	now, n := time.Date(2026, 11, 24, 12, 0, 0, 0, time.UTC), 0
+	compare := func(ago time.Duration, guard, draft, answer string) {
+		c := bot.Compare(draft, answer)
+		c.Guard = guard
+		h := bot.Handled{
+			Thread: fmt.Sprint("t", n), Message: "m", Prospect: "mira\x1b[2J_koch", At: now.Add(-ago), Outcome: bot.Skip, Guard: "shadow", Mode: "shadow", Shadow: &c,
+		}
+		n++
+		e, d := history.Of(h)
+		if err := store.LogAppend(t.Context(), e, d); err != nil {
+			t.Fatal(err)
+		}
+	}
+	compare(200*time.Hour, "pricing", "too old", "to be told")
+	for range 1200 { // more than a page of the log
+		compare(3*time.Hour, "default", "Thanks a lot!", "Thanks a lot!")
+	}
+	compare(2*time.Hour, "pricing", "It is 9 EUR.", "It is 9 EUR.")
+	compare(time.Hour, "pricing", "It is 9 EUR.\nAll the best", "It is 12 EUR.\x07\nBye")
+
+	r, err := shadowReportOf(t.Context(), store, now.Add(-168*time.Hour))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var b strings.Builder
+	if err := r.print(&b, time.UTC); err != nil {
+		t.Fatal(err)
+	}
+	const want = `GUARD    COMPARED  SAME FACTS    WORDS ALIKE  ANSWER'S LENGTH
+default  1200      1200 (100 %)  100 %        100 %
+pricing  2         1 (50 %)      33 %         72 %
+
+words alike and length (of what people answered, beside the draft) are medians
+
+pricing, furthest apart:
+  Nov 24 11:00  @mira [2J_koch  t1202
+    bot    > It is 9 EUR.
+    bot    > All the best
+    person > It is 12 EUR.
+    person > Bye
+    only the bot: 9
+    only the person: 12
+`
+	if b.String() != want {
+		t.Errorf("got\n%swant\n%s", b.String(), want)
+	}
+}
