@@ -195,6 +195,7 @@ type Bot struct {
 
 	account account
 	recent  recent
+	kept    *kept
 
 	background sync.WaitGroup // typing signals and the like
 }
@@ -220,6 +221,7 @@ func New(d Deps, cfg Config) (*Bot, error) {
 		cfg:   cfg,
 		dir:   newDirectory(d.Inbox, d.Team),
 		pages: newPages(),
+		kept:  newKept(),
 		work:  newWork(),
 		model: &modelHealth{},
 		said:  newSaid(),

@@ -111,6 +111,9 @@ func (h *handling) unaffordable(ctx context.Context) (result, bool) {
 		return result{}, false
 	}
 	b.model.notAsked()
+	if r, stop := h.confirm(ctx); stop {
+		return r, true
+	}
 	h.verdict.Guard = guardBudget
 	return h.handOff(ctx, Outcome{Action: Handoff, Cause: CauseCap, Reason: reason}), true
 }

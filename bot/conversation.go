@@ -87,7 +87,8 @@ type Conversation struct {
 
 	Record Record // what the ledger knows of this thread
 
-	readAt time.Time // this process's clock when its messages were read
+	readAt  time.Time // this process's clock when its messages were read
+	guessed bool      // Turns are what was known before, and the list row's: a look has to confirm them
 }
 
 // Last returns the newest inbound turn.
@@ -236,6 +237,7 @@ func (b *Bot) read(ctx context.Context, row *inboxapi.Thread, rec Record) (*Conv
 	if err != nil {
 		return nil, fmt.Errorf("messages: %w", err)
 	}
+	b.kept.read(row.ID, page)
 	b.withMessages(c, page)
 	if len(page.Malformed) > 0 {
 		c.addUnread(b.dir, page.Malformed[0].ID)

@@ -197,6 +197,7 @@ func (h *handling) sent(ctx context.Context, r Record, m *inboxapi.Message) resu
 	if r.Say != "" {
 		return h.told(ctx, r, m)
 	}
+	b.kept.wrote(r.Thread, *m)
 	at := m.CreatedAt
 	if at.IsZero() {
 		at = b.Now()

@@ -50,7 +50,7 @@ func (b *Bot) handle(ctx context.Context, c *candidate) result {
 	if asks && !b.model.mayAsk(time.Now(), b.cfg.ModelPatience) {
 		return result{again: modelProbe}
 	}
-	switch err := h.converse(work); {
+	switch err := h.converse(work, asks && lease.Record.State != StateRetry); {
 	case errors.Is(err, inboxapi.ErrNotFound):
 		return h.gone(ctx)
 	case errors.Is(err, errUnreadable):
@@ -91,6 +91,11 @@ func (b *Bot) handle(ctx context.Context, c *candidate) result {
 		return h.modelDown(ctx, err)
 	}
 	o := h.verdict.Outcome
+	if o.Action != Reply || h.wantsApproval(o) {
+		if r, stop := h.confirm(work); stop {
+			return r
+		}
+	}
 	switch o.Action {
 	case Skip:
 		return h.skipForGood(ctx, o)
@@ -140,8 +145,9 @@ func (h *handling) judgeRow(ctx context.Context) (result, bool) {
 	return h.wait(ctx, h.bot.again(conv, v)), true
 }
 
-// converse reads the thread and its messages.
-func (h *handling) converse(ctx context.Context) error {
+// converse reads the thread and its messages, or where it may, and what is kept
+// of the thread allows for it, guesses them.
+func (h *handling) converse(ctx context.Context, mayGuess bool) error {
 	row, _ := h.bot.work.row(h.c)
 	if row == nil {
 		fresh, err := h.bot.Inbox.GetThread(ctx, h.c.thread)
@@ -150,6 +156,12 @@ func (h *handling) converse(ctx context.Context) error {
 		}
 		h.bot.work.learn(h.c, fresh)
 		row = fresh
+	}
+	if mayGuess {
+		if conv, ok := h.bot.guess(ctx, h, row); ok {
+			h.conv = conv
+			return nil
+		}
 	}
 	conv, err := h.bot.read(ctx, row, h.lease.Record)
 	h.conv = conv

@@ -47,7 +47,7 @@ type look struct {
 // looked at itself.
 func (b *Bot) lookAgain(ctx context.Context, c *candidate, conv *Conversation, short bool) (look, error) {
 	ref := b.work.page(c)
-	if !b.pages.trusted() || b.work.ofPage(ref) < listLookFrom {
+	if conv.guessed || !b.pages.trusted() || b.work.ofPage(ref) < listLookFrom {
 		return b.lookAtMessages(ctx, c, conv)
 	}
 	if short {
@@ -115,8 +115,14 @@ func (b *Bot) lookAtMessages(ctx context.Context, c *candidate, conv *Conversati
 	if err != nil {
 		return look{}, fmt.Errorf("look: %w", err)
 	}
-	if len(page.Malformed) > 0 || !sameTurns(conv.Turns, b.dir.turnsOf(page.Messages, &conv.Thread, &conv.Record)) {
+	b.kept.read(c.thread, page)
+	turns := b.dir.turnsOf(page.Messages, &conv.Thread, &conv.Record)
+	if len(page.Malformed) > 0 || !sameTurns(conv.Turns, turns) || conv.guessed && !asRead(conv.Turns, turns) {
 		return look{}, errOvertaken
+	}
+	if conv.guessed {
+		conv.guessed = false
+		b.recent.add(conv)
 	}
 	// What a slow API shows is as old as its answer; nothing newer can be had.
 	if took := time.Since(page.Asked); took > b.cfg.Send {

@@ -186,6 +186,7 @@ func (b *Bot) waitingRows(ctx context.Context, page *inboxapi.ThreadPage, readAt
 		if err := b.dir.refreshAccounts(ctx, directoryAge); err != nil {
 			return nil, err
 		}
+		b.sawRow(row)
 		if b.dir.sideOf(row.LastMessage.AuthorID, row) != SideOurs {
 			rows = append(rows, row)
 		} else if _, ok := b.work.has(row.ID); ok {

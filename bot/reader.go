@@ -17,7 +17,7 @@ func NewReader(inbox interface {
 	Directory
 }, team inboxapi.Team, now func() time.Time,
 ) *Reader {
-	b := &Bot{dir: newDirectory(inbox, team), said: newSaid()}
+	b := &Bot{dir: newDirectory(inbox, team), said: newSaid(), kept: newKept()}
 	b.Now = now
 	b.Inbox = struct { // what is nil cannot be called: a reader sends nothing
 		Threads

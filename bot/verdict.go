@@ -281,7 +281,8 @@ func (b *Bot) again(c *Conversation, v Verdict) time.Duration {
 		bound := b.cfg.SettleMax - c.waited()
 		return max(min(quiet, bound), 100*time.Millisecond)
 	case safetyTookOver:
-		return max(b.cfg.TakeoverPause-c.HumanAgo(), time.Second)
+		// In time to be noted anew too, see fading.
+		return max(min(b.cfg.TakeoverPause-c.HumanAgo(), b.cfg.MaxAge/8), time.Second)
 	}
 	return waitPause
 }

@@ -184,6 +184,7 @@ func (w *work) offer(c *candidate) {
 
 // update brings a candidate up to date.
 func (w *work) update(old, c *candidate) {
+	seen := old.row
 	if c.row != nil {
 		changed := old.row == nil || newestID(old.row) != newestID(c.row)
 		old.row, old.readAt = c.row, c.readAt
@@ -194,7 +195,10 @@ func (w *work) update(old, c *candidate) {
 			old.due, old.parked = c.due, c.parked
 		}
 	}
-	if c.due.Before(old.due) && !old.busy && old.tries == 0 {
+	// What a guard makes wait goes on waiting while its row stays as it is: the row
+	// alone does not show why, and each look at the messages costs a request.
+	waits := old.parked && seen != nil && c.row != nil && newestID(seen) == newestID(c.row) && sameContext(seen, c.row)
+	if c.due.Before(old.due) && !old.busy && old.tries == 0 && !waits {
 		old.due, old.parked = c.due, c.parked
 	}
 	old.record = c.record

@@ -46,7 +46,7 @@ func TestTryProblems(t *testing.T) {
 	}{
 		{`lst.text == "a"`, false, `expression:1:1: unknown name "lst"; did you mean "last"?`},
 		{"inbound > 1 and\n  lst.text == \"a\"", false, `expression:2:3: unknown name "lst"; did you mean "last"?`},
-		{`open("busines")`, false, `expression:1:6: unknown hours "busines"; did you mean "business"?`},
+		{`open("busness")`, false, `expression:1:6: unknown hours "busness"; did you mean "business"?`},
 		{`draft.confidence < 0.6`, false, `expression:1:1: unknown name "draft"`},
 		{`inbound`, false, `expression:1:1: `},
 		{" \n", false, `expression:1:1: there is no expression; such as last.text contains "refund"`},
@@ -85,8 +85,7 @@ func FuzzTry(f *testing.F) {
 	c := conv(says("hello"))
 	f.Fuzz(func(t *testing.T, when string, check bool) {
 		trial, err := s.Try(when, check)
-		var all Problems
-		if errors.As(err, &all) {
+		if all, ok := errors.AsType[Problems](err); ok {
 			for _, p := range all {
 				if p.Line < 1 || p.Column < 1 || p.Message == "" {
 					t.Errorf("%q: %+v", when, p)

@@ -63,8 +63,8 @@ const WorstShown = 5
 
 // Agree groups comparisons by guard, the guard with most of them first. Entries
 // that compare nothing are passed over.
-func Agree(entries []Entry) []Agreement {
-	groups := map[string][]Entry{}
+func Agree(entries []*Entry) []Agreement {
+	groups := map[string][]*Entry{}
 	for _, e := range entries {
 		if e.Shadow != nil {
 			groups[e.Shadow.Guard] = append(groups[e.Shadow.Guard], e)
@@ -80,7 +80,7 @@ func Agree(entries []Entry) []Agreement {
 	return out
 }
 
-func agreementOf(guard string, all []Entry) Agreement {
+func agreementOf(guard string, all []*Entry) Agreement {
 	a := Agreement{Guard: guard, Compared: len(all)}
 	likeness, length := make([]float64, len(all)), make([]int, len(all))
 	for i, e := range all {
@@ -93,14 +93,14 @@ func agreementOf(guard string, all []Entry) Agreement {
 	slices.SortStableFunc(all, further)
 	for _, e := range all[:min(WorstShown, len(all))] {
 		if !e.Shadow.SameFacts || e.Shadow.Likeness < 1 {
-			a.Worst = append(a.Worst, e)
+			a.Worst = append(a.Worst, *e)
 		}
 	}
 	return a
 }
 
 // further puts what is further apart first: other facts before other words.
-func further(a, b Entry) int {
+func further(a, b *Entry) int {
 	if a.Shadow.SameFacts != b.Shadow.SameFacts {
 		if b.Shadow.SameFacts {
 			return -1
@@ -120,11 +120,11 @@ func median[T cmp.Ordered](all []T) T {
 // Before and Limit are not looked at.
 func (v *View) Shadow(f Filter) []Agreement {
 	m := f.matcher()
-	var found []Entry
+	var found []*Entry
 	for _, c := range v.snapshot() {
 		for i := range c {
 			if e := &c[i]; e.Shadow != nil && m.match(e) {
-				found = append(found, *e)
+				found = append(found, e)
 			}
 		}
 	}

@@ -78,6 +78,9 @@ func TestAgree(t *testing.T) {
 	if d := got[1]; d.SameFacts != 1 || d.Likeness != 1 || len(d.Worst) != 0 {
 		t.Errorf("word for word: %+v", d)
 	}
+	if n := v.Numbers(noon.Add(-time.Hour), noon.Add(time.Hour), ""); n.LeftAlone != 0 || n.Answered != 1 {
+		t.Errorf("comparisons are counted as ends: %+v", n.Count)
+	}
 	if got := v.Shadow(history.Filter{From: noon.Add(time.Second)}); len(got) != 0 {
 		t.Errorf("later: %+v", got)
 	}

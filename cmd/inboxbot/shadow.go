@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"text/tabwriter"
 	"time"
@@ -80,14 +81,14 @@ type shadowCase struct {
 // apart.
 func shadowReportOf(ctx context.Context, store *redisstore.Store, since time.Time) (shadowReport, error) {
 	r := shadowReport{Since: since.UTC().Truncate(time.Second), Guards: []shadowGuard{}}
-	var found []history.Entry
+	var found []*history.Entry
 	for before := ""; ; {
 		page, err := store.LogBefore(ctx, before, 1000)
 		if err != nil {
 			return r, err
 		}
-		for _, e := range page {
-			if e.Shadow != nil && !e.At.Before(since) {
+		for i := range page {
+			if e := &page[i]; e.Shadow != nil && !e.At.Before(since) {
 				found = append(found, e)
 			}
 		}
@@ -112,9 +113,9 @@ func shadowReportOf(ctx context.Context, store *redisstore.Store, since time.Tim
 
 // olderThan reports whether the last decision of a page is from before t.
 func olderThan(page []history.Entry, t time.Time) bool {
-	for i := len(page) - 1; i >= 0; i-- {
-		if page[i].Outcome != "" {
-			return page[i].At.Before(t)
+	for _, e := range slices.Backward(page) {
+		if e.Outcome != "" {
+			return e.At.Before(t)
 		}
 	}
 	return false

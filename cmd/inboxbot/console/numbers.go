@@ -168,7 +168,7 @@ type series struct {
 
 func (d *numbersData) charts() []chart {
 	whole := func(f float64) string { return count(int(f)) }
-	secs := func(f float64) string { return span(time.Duration(f * float64(time.Second))) }
+	secs := func(f float64) string { return took(time.Duration(f * float64(time.Second))) }
 	all := []series{
 		{"answered", "Answered", count(d.Answered), func(e history.Ends) float64 { return float64(e.Answered) }, nil, func(e history.Ends) string { return count(e.Answered) }, whole},
 		{"handed", "Handed over", count(d.HandedOver), func(e history.Ends) float64 { return float64(e.HandedOver) }, nil, func(e history.Ends) string { return count(e.HandedOver) }, whole},
@@ -243,7 +243,7 @@ func spreadWords(s history.Spread) string {
 	if s.N == 0 {
 		return "none"
 	}
-	return "half within " + span(s.P50) + ", 95 % within " + span(s.P95)
+	return "half in " + took(s.P50) + ", 95 % in " + took(s.P95)
 }
 
 // sheet is a table of Ends.
@@ -264,4 +264,12 @@ func (d numbersData) LinksSheet() sheet {
 		s.Rows = append(s.Rows, numbersRow{"@" + cmp.Or(l.Account, "unknown"), l.Ends})
 	}
 	return s
+}
+
+// took is a span with a tenth of a second where that matters.
+func took(d time.Duration) string {
+	if d >= time.Second && d < 10*time.Second {
+		return fmt.Sprintf("%.1f s", d.Seconds())
+	}
+	return span(d)
 }

@@ -86,7 +86,7 @@ func TestCharts(t *testing.T) {
 	if b := answered.Bars[3]; b.H != 0 {
 		t.Errorf("nothing answered: %+v", b)
 	}
-	if b := wait.Bars[22]; b.H != 50 || b.Behind != 100 || b.Title != "Tue 13:00: half within 10 s, 95 % within 20 s" {
+	if b := wait.Bars[22]; b.H != 50 || b.Behind != 100 || b.Title != "Tue 13:00: half in 10 s, 95 % in 20 s" {
 		t.Errorf("waits: %+v", b)
 	}
 	if want := "25 bars from Mon 15:00 to Tue 15:00. The highest: Tue 13:00: 10."; answered.Desc != want {

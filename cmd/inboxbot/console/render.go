@@ -223,6 +223,7 @@ var assetVersion = func() string {
 func (c *Console) funcs() template.FuncMap {
 	return template.FuncMap{
 		"span":    span,
+		"took":    took,
 		"ago":     func(t time.Time) string { return ago(t, c.Now()) },
 		"clock":   func(t time.Time) string { return clock(t.In(c.Zone), c.Now().In(c.Zone)) },
 		"stamp":   func(t time.Time) string { return t.UTC().Format(time.RFC3339) },

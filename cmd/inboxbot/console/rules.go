@@ -142,7 +142,7 @@ func (c *Console) past(ctx context.Context) ([]redisstore.Published, error) {
 func filesOf(texts map[string]string) []file {
 	var out []file
 	for name, text := range texts {
-		out = append(out, file{name, text, strings.Count(text, "\n") + 1})
+		out = append(out, file{name, text, strings.Count(strings.TrimSuffix(text, "\n"), "\n") + 1})
 	}
 	slices.SortFunc(out, func(a, b file) int {
 		return cmp.Or(cmp.Compare(rank(a.Name), rank(b.Name)), cmp.Compare(a.Name, b.Name))

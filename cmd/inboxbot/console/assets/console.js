@@ -33,8 +33,8 @@ document.addEventListener('toggle', e => {
 }, true);
 
 // Drafts: one is the current one; a key presses its button. Only where nobody types.
-const drafts = () => [...document.querySelectorAll('.draft')];
-const current = () => document.activeElement.closest('.draft');
+const drafts = () => [...document.querySelectorAll('.waiting')];
+const current = () => document.activeElement.closest('.waiting');
 const go = by => {
   const all = drafts(), at = all.indexOf(current());
   const to = all[at < 0 ? 0 : Math.min(Math.max(at + by, 0), all.length - 1)];
@@ -48,7 +48,10 @@ document.addEventListener('keydown', e => {
   }
   const press = current() && current().querySelector(`[data-key="${CSS.escape(e.key)}"]`);
   if (e.key === 'j' || e.key === 'k') go(e.key === 'j' ? 1 : -1);
-  else if (e.key === 'e' && current()) { e.preventDefault(); current().querySelector('textarea').focus(); }
+  else if (e.key === 'e' && current()) { // once the key is up: it is not part of the text
+    const field = current().querySelector('textarea');
+    document.addEventListener('keyup', () => field.focus(), { once: true });
+  }
   else if (press) press.click();
 });
 document.addEventListener('input', e => {
@@ -59,5 +62,5 @@ document.addEventListener('input', e => {
 });
 document.addEventListener('DOMContentLoaded', () => {
   const at = document.querySelector('[aria-invalid=true]') || (/^#d[\w-]+$/.test(location.hash) && document.getElementById(location.hash.slice(1)));
-  if (at && (at.matches('.draft, [aria-invalid]'))) at.focus();
+  if (at && (at.matches('.waiting, [aria-invalid]'))) at.focus();
 });
