@@ -117,4 +117,3 @@ func TestPagesInABrowser(t *testing.T) {
 		})
 	}
 }
-
