@@ -163,6 +163,7 @@ func (h *handling) converse(ctx context.Context, mayGuess bool) error {
 			return nil
 		}
 	}
+	h.c.wrong = 0
 	conv, err := h.bot.read(ctx, row, h.lease.Record)
 	h.conv = conv
 	if err == nil {
