@@ -209,7 +209,7 @@ var scripted = []struct {
 	{"descafeinado", "reply", "Sí: Night Shift, 250 g por {decaf,}.", 0.94, "decaf, in Spanish"},
 	{"returns", "reply", "Yes: bags can be returned unopened within {returns}.", 0.95, "returns"},
 	{"versand", "reply", "Hallo! Innerhalb Deutschlands ist der Versand ab {free,} kostenlos, darunter kostet er {germany,}.", 0.96, "shipping, in German"},
-	{"wholesale", "reply", "Hello! Yes, wholesale starts at 5 kg a month, and Robin makes the offer. How much do you need a month, and for which machine?", 0.9, "wholesale"},
+	{"wholesale", "reply", "Hello! Yes, wholesale starts at 5 kg a month, and Robin makes the offer. How much do you need a month, and for which machine?", 0.9, "asks for an offer"},
 	{"12 kg", "handoff", "", 0.92, "ready for an offer, which Robin makes"},
 	{"subscription", "reply", "You get 10 % off, every 2 or 4 weeks, and you can pause or cancel any time, so summer is no problem.", 0.95, "subscription"},
 }

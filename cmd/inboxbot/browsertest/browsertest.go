@@ -181,6 +181,12 @@ func (b *Browser) Reads(want string) {
 	b.Until(fmt.Sprintf("(document.body?.innerText ?? '').replace(/\\s+/g, ' ').includes(%q)", want))
 }
 
+// At waits until a page whose address holds part is there.
+func (b *Browser) At(part string) {
+	b.t.Helper()
+	b.Until(fmt.Sprintf("location.href.includes(%q) && document.readyState === 'complete'", part))
+}
+
 // patience is how long Until waits.
 const patience = 30 * time.Second
 
