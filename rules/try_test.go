@@ -46,7 +46,7 @@ func TestTryProblems(t *testing.T) {
 	}{
 		{`lst.text == "a"`, false, `expression:1:1: unknown name "lst"; did you mean "last"?`},
 		{"inbound > 1 and\n  lst.text == \"a\"", false, `expression:2:3: unknown name "lst"; did you mean "last"?`},
-		{`open("busness")`, false, `expression:1:6: unknown hours "busness"; did you mean "business"?`},
+		{`open("buziness")`, false, `expression:1:6: unknown hours "buziness"; did you mean "business"?`},
 		{`draft.confidence < 0.6`, false, `expression:1:1: unknown name "draft"`},
 		{`inbound`, false, `expression:1:1: `},
 		{" \n", false, `expression:1:1: there is no expression; such as last.text contains "refund"`},

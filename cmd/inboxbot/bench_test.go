@@ -180,3 +180,30 @@ func (c *bareClient) ask(method, path, body string, into any) {
 		c.b.Errorf("%s %s: %s %.200s %v", method, path, res.Status, answer, err)
 	}
 }
+
+// BenchmarkStart is everything from reading the configuration to the end of the
+// first sweep of an inbox with 100 threads in which nobody waits: rules, prompts
+// and their tests, the connection to a real Redis, the team's directory, one list.
+func BenchmarkStart(b *testing.B) {
+	if _, err := exec.LookPath("redis-server"); err != nil {
+		b.Skip("redis-server is not installed")
+	}
+	redis := startRedis(b.Context(), b, freePort(b), "")
+	for b.Loop() {
+		b.StopTimer()
+		o := setting{env: []string{"LOG_LEVEL=error", "REDIS_URL=redis://" + redis.addr()}, unpaced: true, socket: true}
+		o.before = func(sim *inboxapitest.Server) {
+			for range 100 {
+				sim.Write(sim.AddThread(inboxapitest.NewThread{}).ID, inboxapitest.PersonInInbox, "Hello")
+			}
+			b.StartTimer()
+		}
+		s := openStage(b, o, "")
+		if err := s.start().Once(b.Context()); err != nil {
+			b.Fatal(err)
+		}
+		b.StopTimer()
+		s.close()
+		b.StartTimer()
+	}
+}

@@ -50,6 +50,8 @@ type setting struct {
 	sim   inboxapitest.Options
 	wrap  func(testing.TB, http.Handler) http.Handler // around the API, for the test's own errors
 
+	before func(*inboxapitest.Server) // fills the inbox before anything is wired
+
 	socket  bool // the API is behind a socket of the machine; no bubble can wait for that
 	unpaced bool // neither the API's limits nor the bot's budget: all of it happens at once
 }
@@ -93,6 +95,9 @@ func openStage(t testing.TB, o setting, ruleFile string) *stage {
 	s.dial = s.sim.Dial
 	if o.socket {
 		s.dial = onSocket(t, s.sim)
+	}
+	if o.before != nil {
+		o.before(s.sim)
 	}
 	env := []string{
 		"INBOX_API_TOKEN=" + stageToken, "INBOX_API_BASE_URL=" + inboxapitest.BaseURL,

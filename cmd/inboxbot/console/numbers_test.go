@@ -47,7 +47,7 @@ func TestNumbersPage(t *testing.T) {
 		not  []string
 	}{
 		{"/numbers", []string{
-			"Answered 10 83 %", "Handed over 1 8 %", "Left alone 1 8 %", "Wait until answered 10 s half; 95 % within 20 s", "The model took 700 ms",
+			"Answered 10 83 %", "Handed over 1 8 %", "Left alone 1 8 %", "Wait until answered 10 s half, 95 % in 20 s", "The model took 700 ms",
 			"Tokens 10\u202f500 $0.10", "not-in-facts 1 100 %", "person-took-over 1 100 %", "@kestrelcoffee 10 0 1", "@kestrelroast 0 1 0", "25 hours as a table", "Tue 13:00 10 0 0 10 s 20 s",
 		}, []string{"asked-for-person", "is not counted"}},
 		{"/numbers?for=week", []string{"Handed over 2 ", "asked-for-person 1 50 %", "7 days as a table", "Sat 21 Nov 0 1 0 – –", "Wed 18 Nov"}, []string{"is not counted"}},

@@ -98,7 +98,7 @@ func TestTryExpression(t *testing.T) {
 		}},
 		{"a check", "kind=check&draft=No+refunds&when=" + url.QueryEscape(`draft.text contains "refund"`), []string{"It fires for 2 of 2", `draft.text = "No refunds"`}},
 		{"a misspelt name", "when=" + url.QueryEscape("true and\r\n lst.text == \"\""), []string{`Line 2, column 2: unknown name "lst"; did you mean "last"?`}},
-		{"hours that there are not", "when=" + url.QueryEscape(`open("busness")`), []string{`did you mean "business"?`}},
+		{"hours that there are not", "when=" + url.QueryEscape(`open("buziness")`), []string{`did you mean "business"?`}},
 		{"what fails while it runs", "when=" + url.QueryEscape(`texts[7] == "a"`), []string{"It fires for 0 of 2", "For 2 it cannot be evaluated.", "index out of range", "would hand the thread over"}},
 		{"nothing", "when=", []string{"there is no expression"}},
 		{"far too much", "when=" + strings.Repeat("a", 5000), []string{"longer than an expression may be"}},
