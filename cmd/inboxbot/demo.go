@@ -2,15 +2,22 @@ package main
 
 import (
 	"context"
+	"crypto/rand"
 	"embed"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
+	"net"
+	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
 	"inboxbot/bot"
+	"inboxbot/bot/redisstore"
+	"inboxbot/cmd/inboxbot/console"
 	"inboxbot/inboxapi"
 	"inboxbot/inboxapi/inboxapitest"
 	"inboxbot/prompts"
@@ -36,46 +43,133 @@ func (c *demoCmd) Run(ctx context.Context, p *process) error {
 	if err != nil {
 		return err
 	}
-	began := time.Now()
-	sim := inboxapitest.New(inboxapitest.Options{Seed: 1, Limits: inboxapitest.Limits{Minute: -1, Hour: -1, Day: -1}, Now: func() time.Time { return demoStart.Add(time.Since(began)) }})
-	defer sim.Close()
-	shop := openShop(sim, demoStart)
-
-	gen, err := demoSource().load(cfg)
+	if !c.Once {
+		cfg = withConsole(cfg)
+	}
+	d, err := openDemo(ctx, cfg, p)
 	if err != nil {
 		return err
 	}
-	w, err := wire(ctx, cfg, gen, p, wiring{dial: sim.Dial, fresh: true, unpaced: true})
-	if err != nil {
-		return err
-	}
-	defer w.close()
-	model := "a scripted model; set OPENAI_MODEL to ask a real one"
-	if w.model == nil {
-		w.model = scriptedModel{}
-	} else {
-		model = cfg.OpenAIModel + " at " + cfg.OpenAIBaseURL
-	}
-	out := newPrinter(p.stdout)
-	b, err := w.newBot(out.handled)
-	if err != nil {
-		return err
-	}
-	fmt.Fprintf(p.stdout, "Kestrel Coffee, Tuesday 15:10 in Berlin: %d conversations, a simulated Inbox, %s.\nEach is shown with the guard that decided and why.\n\n", len(demoThreads), model)
+	defer d.close()
+	fmt.Fprintf(p.stdout, "Kestrel Coffee, Tuesday 15:10 in Berlin: %d conversations, a simulated Inbox, %s.\nEach is shown with the guard that decided and why.\n\n", len(demoThreads), d.model)
 	if c.Once {
-		if err := b.Once(ctx); err != nil {
+		if err := d.bot.Once(ctx); err != nil {
 			return err
 		}
-		return summary(p, sim, out)
+		return d.summary()
 	}
-	if cfg.HTTPAddr != "" {
-		fmt.Fprintf(p.stdout, "Health and metrics: http://%s/readyz and /metrics. Stop with Ctrl-C.\n\n", cfg.HTTPAddr)
-	}
-	go shop.goOn(ctx)
-	if err := serve(ctx, cfg, w, b); err != nil {
+	fmt.Fprint(p.stdout, invitation(cfg))
+	go d.shop.goOn(ctx, demoPace)
+	if err := serve(ctx, cfg, d.parts, d.bot); err != nil {
 		return err
 	}
-	return summary(p, sim, out)
+	return d.summary()
+}
+
+// demo is the shop, open, with the bot that answers for it.
+type demo struct {
+	shop  *shop
+	parts *parts
+	bot   *bot.Bot
+	model string // in words
+	out   *printer
+	to    io.Writer
+	close func()
+}
+
+// openDemo opens the shop. Its rules and prompts are published in the embedded
+// store, as those of a team are in Redis, so that people edit them in the console.
+func openDemo(ctx context.Context, cfg Config, p *process) (d *demo, err error) {
+	began := time.Now()
+	sim := inboxapitest.New(inboxapitest.Options{Seed: 1, Limits: inboxapitest.Limits{Minute: -1, Hour: -1, Day: -1}, Now: func() time.Time { return demoStart.Add(time.Since(began)) }})
+	d = &demo{shop: openShop(sim, demoStart), out: newPrinter(p.stdout), to: p.stdout, close: func() { _ = sim.Close() }}
+	defer func() {
+		if err != nil {
+			d.close()
+		}
+	}()
+	d.model = cfg.OpenAIModel + " at " + cfg.OpenAIBaseURL
+	isScripted := cfg.OpenAIModel == ""
+	if isScripted {
+		d.model = "a scripted model; set OPENAI_MODEL to ask a real one"
+		cfg.OpenAIModel, cfg.OpenAIBaseURL = "scripted", "http://127.0.0.1" // nobody is asked there
+	}
+	cfg.Source = "redis"
+	if d.parts, err = wire(ctx, cfg, loaded{}, p, wiring{dial: sim.Dial, fresh: true, unpaced: true}); err != nil {
+		return d, err
+	}
+	d.close = func() { d.parts.close(); _ = sim.Close() }
+	if isScripted {
+		d.parts.model = scriptedModel{}
+	}
+	if err := d.stock(ctx); err != nil {
+		return d, err
+	}
+	d.bot, err = d.parts.newBot(d.out.handled)
+	return d, err
+}
+
+// stock puts the shop's rules and prompts in force.
+func (d *demo) stock(ctx context.Context) error {
+	src := demoSource()
+	gen, err := src.load(d.parts.cfg)
+	if err != nil {
+		return err
+	}
+	texts, err := src.texts()
+	if err != nil {
+		return err
+	}
+	first := redisstore.Published{Hash: gen.Hash, By: "Robin", Message: "the rules and prompts of the shop"}
+	if _, err := d.parts.store.Publish(ctx, first, texts, redisstore.Any); err != nil {
+		return err
+	}
+	return d.parts.live.begin(ctx, needModel)
+}
+
+// withConsole has the console served where nothing else is, unless the environment
+// says where. Who reaches the demo from another machine needs a token: one is made
+// up where there is none.
+func withConsole(cfg Config) Config {
+	if cfg.HTTPAddr == freeAddress {
+		cfg.HTTPAddr = freeFrom(8080)
+	}
+	if cfg.HTTPAddr != "" && console.NeedsToken(cfg.HTTPAddr) && !cfg.ConsoleToken.Set() {
+		cfg.ConsoleToken = NewSecret(rand.Text())
+	}
+	return cfg
+}
+
+// freeAddress is where the console is when nobody says where: at a free port.
+const freeAddress = "127.0.0.1:0"
+
+// freeFrom is the first address of this machine from port on that is free, or the
+// one with that port, whose error says more, when none of twenty is.
+func freeFrom(port int) string {
+	at := func(port int) string { return net.JoinHostPort("127.0.0.1", strconv.Itoa(port)) }
+	for n := range 20 {
+		if l, err := net.Listen("tcp", at(port+n)); err == nil {
+			_ = l.Close()
+			return at(port + n)
+		}
+	}
+	return at(port)
+}
+
+// invitation says where the console is and what to try there.
+func invitation(cfg Config) string {
+	if cfg.HTTPAddr == "" {
+		return ""
+	}
+	addr := cfg.HTTPAddr
+	if host, port, _ := net.SplitHostPort(addr); host == "" {
+		addr = net.JoinHostPort("localhost", port)
+	}
+	said := "Open the console: http://" + addr + "/\n"
+	if console.NeedsToken(cfg.HTTPAddr) {
+		said += "It asks for a token: " + cfg.ConsoleToken.Reveal() + "\n"
+	}
+	return said + "Approve a draft, hand one over, pause. Under Rules, Edit, change a price in facts.md and see the next answer change. Stop with Ctrl-C.\n\n"
 }
 
 // demoConfig is the environment's, with what the demo embeds in place of what it
@@ -89,7 +183,7 @@ func demoConfig(ctx context.Context, environ []string) (Config, error) {
 	})
 	defaults := map[string]string{
 		"LOG_LEVEL": "error", "LOG_FORMAT": "text", "BOT_SETTLE": "10s", "BOT_POLL_INTERVAL": "1s",
-		"BOT_TIMEZONE": "Europe/Berlin", "BOT_HTTP_ADDR": "",
+		"BOT_TIMEZONE": "Europe/Berlin", "BOT_HTTP_ADDR": freeAddress,
 	}
 	for name, value := range defaults {
 		if !set(name) {
@@ -192,43 +286,56 @@ func (s *shop) say(thread string, l line, at time.Time) {
 	}
 }
 
-// goOn lets prospects write on, one every few seconds, until ctx ends.
-func (s *shop) goOn(ctx context.Context) {
-	for round := 0; ; round++ {
-		for i, d := range demoThreads {
-			text := ""
-			switch {
-			case round < len(d.later):
-				text = d.later[round]
-			case round > 0 && len(d.later) > 0:
-				text = moreQuestions[(round+i)%len(moreQuestions)]
-			default:
-				continue
-			}
+// demoPace is how often somebody writes while the demo goes on.
+const demoPace = 6 * time.Second
+
+// goOn lets people write, one at a time, until ctx ends: at first those of the
+// demo's day go on, then others come, without end.
+func (s *shop) goOn(ctx context.Context, pace time.Duration) {
+	tick := time.NewTicker(pace)
+	defer tick.Stop()
+	for i, d := range demoThreads {
+		for _, text := range d.later {
 			select {
 			case <-ctx.Done():
 				return
-			case <-time.After(6 * time.Second):
+			case <-tick.C:
+				s.sim.Receive(s.threads[i], text)
 			}
-			s.sim.Receive(s.threads[i], text)
+		}
+	}
+	for n := 0; ; n++ {
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+			s.newcomer(n)
 		}
 	}
 }
 
+// newcomer is somebody who writes for the first time.
+func (s *shop) newcomer(n int) {
+	name := moreNames[n%len(moreNames)]
+	t := s.sim.AddThread(inboxapitest.NewThread{Username: fmt.Sprintf("%s_%d", strings.ToLower(name), n+1), Name: name})
+	s.sim.Receive(t.ID, moreQuestions[n%len(moreQuestions)])
+}
+
 // summary ends the demo with what can be counted.
-func summary(p *process, sim *inboxapitest.Server, out *printer) error {
-	n := out.counts()
-	sent := sim.Requests()["threads.thread.messages.create"]
+func (d *demo) summary() error {
+	n := d.out.counts()
+	sent := d.shop.sim.Requests()["threads.thread.messages.create"]
 	requests := 0
-	for _, c := range sim.Requests() {
+	for _, c := range d.shop.sim.Requests() {
 		requests += c
 	}
-	_, err := fmt.Fprintf(p.stdout, "\n%d answered, %d handed to a person, %d left alone, %d waiting. %d messages sent, %d people answered twice, %d requests to the API.\n",
-		n[bot.Reply], n[bot.Handoff], n[bot.Skip], n[bot.Wait], sent, len(sim.AnsweredTwice()), requests)
+	_, err := fmt.Fprintf(d.to, "\n%d answered, %d handed to a person, %d left alone, %d waiting. %d messages sent, %d people answered twice, %d requests to the API.\n",
+		n[bot.Reply], n[bot.Handoff], n[bot.Skip], n[bot.Wait], sent, len(d.shop.sim.AnsweredTwice()), requests)
 	return err
 }
 
-// scriptedModel answers the demo's conversations from a list of phrases.
+// scriptedModel answers the demo's conversations from a list of phrases. What it
+// says of prices it takes from the prompt, as a model would.
 type scriptedModel struct{}
 
 // Complete implements bot.Model.
@@ -245,10 +352,45 @@ func (scriptedModel) Complete(ctx context.Context, p bot.Prompt) (bot.Completion
 	d := bot.Decision{Action: bot.Handoff, Confidence: 0.6, Reason: "the facts do not say"}
 	for _, s := range scripted {
 		if strings.Contains(asked.String(), s.words) {
-			d = bot.Decision{Action: s.action, Reply: s.reply, Confidence: s.sure, Reason: s.reason}
+			if reply, known := withFacts(s.reply, strings.Join(p.Facts, "\n")); known {
+				d = bot.Decision{Action: s.action, Reply: reply, Confidence: s.sure, Reason: s.reason}
+			}
 			break
 		}
 	}
 	text, err := encodeDecision(d)
 	return bot.Completion{Text: text, Model: "scripted", Tokens: bot.Tokens{Prompt: p.Tokens, Completion: 12 + len(d.Reply)/4}}, err
+}
+
+// factsOf finds in the shop's facts what the script names in braces.
+var factsOf = map[string]*regexp.Regexp{
+	"eu":       regexp.MustCompile(`EU (\d[\d.]* EUR)`),
+	"japan":    regexp.MustCompile(`Japan and USA (\d[\d.]* EUR)`),
+	"germany":  regexp.MustCompile(`Germany (\d[\d.]* EUR)`),
+	"free":     regexp.MustCompile(`free from (\d[\d.]* EUR)`),
+	"aricha":   regexp.MustCompile(`Aricha \(.*?(\d[\d.]* EUR)`),
+	"decaf":    regexp.MustCompile(`Night Shift \(.*?(\d[\d.]* EUR)`),
+	"saturday": regexp.MustCompile(`Saturday (\d+:\d+ to \d+:\d+)`),
+	"returns":  regexp.MustCompile(`within (\d+ days)`),
+}
+
+var inBraces = regexp.MustCompile(`\{(\w+)(,?)\}`)
+
+// withFacts puts the facts into a reply, with a decimal comma where it asks for
+// one, and reports whether all of them are known.
+func withFacts(reply, facts string) (filled string, known bool) {
+	known = true
+	filled = inBraces.ReplaceAllStringFunc(reply, func(name string) string {
+		m := inBraces.FindStringSubmatch(name)
+		found := factsOf[m[1]].FindStringSubmatch(facts)
+		if found == nil {
+			known = false
+			return name
+		}
+		if m[2] != "" {
+			return strings.ReplaceAll(found[1], ".", ",")
+		}
+		return found[1]
+	})
+	return filled, known
 }

@@ -156,6 +156,10 @@ var demoThreads = []demoThread{
 		lines: []line{said("How does the subscription work, can I pause it over summer?", 6*time.Minute)},
 	},
 	{
+		username: "nordic.notes", name: "Nordic Notes", bio: "Coffee reviews, Oslo to Reykjavik", followers: 64_000,
+		lines: []line{said("When is the next tasting this month, and may we film it?", 5*time.Minute)},
+	},
+	{
 		username: "quiet_quinn", name: "Quinn",
 		lines: []line{
 			said("Is the shop wheelchair accessible?", 50*time.Minute),
@@ -164,18 +168,24 @@ var demoThreads = []demoThread{
 	},
 }
 
-// moreQuestions is what people ask once the demo has run for a while.
-var moreQuestions = []string{
-	"are you open on saturdays?",
-	"how does the subscription work?",
-	"do you take returns?",
-	"thanks, that helps!",
-	"Do you ship to Austria?",
-	"can I talk to a real person",
-}
+// moreNames are people who write once the demo has run for a while, and
+// moreQuestions is what they ask.
+var (
+	moreNames     = []string{"Lena", "Tom", "Ayse", "Noah", "Ines", "Jakub", "Mei", "Omar", "Freya"}
+	moreQuestions = []string{
+		"Do you ship to Austria?",
+		"are you open on saturdays?",
+		"We need beans for our office, do you do wholesale?",
+		"how does the subscription work?",
+		"Can I have my money back? The bag was stale.",
+		"do you take returns?",
+		"what does the Aricha cost?",
+		"can I talk to a real person",
+	}
+)
 
 // scripted is what the demo's stand-in for a model says: the first entry whose
-// every word stands in the newest unanswered messages.
+// words stand in the newest unanswered messages, with the facts it names in braces.
 var scripted = []struct {
 	words  string
 	action bot.Action
@@ -188,18 +198,18 @@ var scripted = []struct {
 	{"order", "handoff", "", 0.97, "about an order, which the facts do not hold"},
 	{"thanks", "skip", "", 0.96, "a thank-you, nothing to answer"},
 	{"decaffeination", "reply", "Night Shift is decaffeinated with water, I believe.", 0.35, "the facts do not name the process"},
-	{"austria", "reply", "Hi! Yes, we do: 8.90 EUR within the EU, and it takes 3 to 5 working days.", 0.95, "shipping"},
+	{"austria", "reply", "Hi! Yes, we do: {eu} within the EU, and it takes 3 to 5 working days.", 0.95, "shipping"},
 	{"moka", "reply", "Of course, we grind for any brewer at no cost. Just say moka pot with your order.", 0.94, "grinding"},
 	{"tasting this", "reply", "Every first Saturday of the month at 11:00. It is free, and no booking is needed.", 0.93, "tasting"},
-	{"saturday", "reply", "Yes, on Saturdays from 10:00 to 14:00, at Weserstrasse 41.", 0.96, "opening hours"},
-	{"without caffeine", "reply", "Glad you like the Aricha! Without caffeine we have Night Shift, 11 EUR for 250 g, and we grind it for your V60 if you like.", 0.86, "decaf"},
-	{"cost", "reply", "The Aricha is 13 EUR for 250 g, a washed coffee from Ethiopia. Shipping within the EU is 8.90 EUR.", 0.92, "price"},
-	{"japan", "reply", "Hello! Yes, shipping to Japan is 19 EUR and takes 7 to 12 working days.", 0.95, "shipping"},
-	{"españa", "reply", "¡Hola! El envío a España cuesta 8,90 EUR y tarda de 3 a 5 días laborables.", 0.95, "shipping, in Spanish"},
-	{"descafeinado", "reply", "Sí: Night Shift, 250 g por 11 EUR.", 0.94, "decaf, in Spanish"},
-	{"returns", "reply", "Yes: bags can be returned unopened within 14 days.", 0.95, "returns"},
-	{"versand", "reply", "Hallo! Innerhalb Deutschlands ist der Versand ab 40 EUR kostenlos, darunter kostet er 3,90 EUR.", 0.96, "shipping, in German"},
-	{"wholesale", "reply", "Hello! Yes, wholesale starts at 5 kg a month, and Robin makes the offer. How much do you need a month, and for which machine?", 0.9, "wholesale"},
+	{"saturday", "reply", "Yes, on Saturdays from {saturday}, at Weserstrasse 41.", 0.96, "opening hours"},
+	{"without caffeine", "reply", "Glad you like the Aricha! Without caffeine we have Night Shift, {decaf} for 250 g, and we grind it for your V60 if you like.", 0.86, "decaf"},
+	{"cost", "reply", "The Aricha is {aricha} for 250 g, a washed coffee from Ethiopia. Shipping within the EU is {eu}.", 0.92, "price"},
+	{"japan", "reply", "Hello! Yes, shipping to Japan is {japan} and takes 7 to 12 working days.", 0.95, "shipping"},
+	{"españa", "reply", "¡Hola! El envío a España cuesta {eu,} y tarda de 3 a 5 días laborables.", 0.95, "shipping, in Spanish"},
+	{"descafeinado", "reply", "Sí: Night Shift, 250 g por {decaf,}.", 0.94, "decaf, in Spanish"},
+	{"returns", "reply", "Yes: bags can be returned unopened within {returns}.", 0.95, "returns"},
+	{"versand", "reply", "Hallo! Innerhalb Deutschlands ist der Versand ab {free,} kostenlos, darunter kostet er {germany,}.", 0.96, "shipping, in German"},
+	{"wholesale", "reply", "Hello! Yes, wholesale starts at 5 kg a month, and Robin makes the offer. How much do you need a month, and for which machine?", 0.9, "asks for an offer"},
 	{"12 kg", "handoff", "", 0.92, "ready for an offer, which Robin makes"},
 	{"subscription", "reply", "You get 10 % off, every 2 or 4 weeks, and you can pause or cancel any time, so summer is no problem.", 0.95, "subscription"},
 }

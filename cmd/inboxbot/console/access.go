@@ -293,6 +293,10 @@ func fromHere(r *http.Request) bool {
 	return isLoopback(r.Host) && !slices.ContainsFunc(proxied, through)
 }
 
+// NeedsToken reports whether a console at addr, a BOT_HTTP_ADDR, is one that other
+// machines may reach, which New refuses to serve without a token.
+func NeedsToken(addr string) bool { return !isLoopback(addr) }
+
 // isLoopback reports whether host, with or without a port, is this machine itself.
 func isLoopback(host string) bool {
 	if h, _, err := net.SplitHostPort(host); err == nil {

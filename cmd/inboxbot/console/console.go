@@ -171,6 +171,21 @@ func (c *Console) routes() {
 	c.act("POST /resume", c.resume)
 }
 
+// shownAt is when a page says that something was, of which this machine or Redis
+// has kept the time: pages show the API's clock, which may be quite another.
+func (c *Console) shownAt(t time.Time) time.Time {
+	if t.IsZero() {
+		return t
+	}
+	return t.Add(time.Until(c.Now()).Round(time.Minute))
+}
+
+func (c *Console) generation() Generation {
+	g := c.Generation()
+	g.Since = c.shownAt(g.Since)
+	return g
+}
+
 // Run keeps what is live up to date until ctx ends, which is all it returns for.
 func (c *Console) Run(ctx context.Context) error { return c.hub.run(ctx) }
 

@@ -339,3 +339,24 @@ func (away) Paused(context.Context) (string, time.Time, bool, error) {
 	return "", time.Time{}, false, errAway
 }
 func (away) SetPaused(context.Context, string, string) error { return errAway }
+
+// TestClocks: what this machine and Redis have kept the time of is shown on the
+// API's clock, which may be months off, as the demo's is.
+func TestClocks(t *testing.T) {
+	w := newWorld(t, published, func(o *Options) {
+		o.Now = func() time.Time { return time.Now().AddDate(0, -3, 0).Add(300 * time.Millisecond) }
+	})
+	w.publish("first", map[string]string{"rules.yaml": shelfRules, "system.tmpl": "Be kind."})
+	if err := w.store.SetPaused(t.Context(), "lunch", "robin"); err != nil {
+		t.Fatal(err)
+	}
+	got := words(w.get("/rules"))
+	for _, want := range []string{"in force, since 60 min ago", "Paused just now: lunch"} {
+		if !strings.Contains(got, want) {
+			t.Errorf("lacks %q:\n%s", want, got)
+		}
+	}
+	if other := time.Now().UTC().Format("2 Jan "); strings.Contains(got, other) {
+		t.Errorf("holds the date of another clock, %q:\n%s", other, got)
+	}
+}

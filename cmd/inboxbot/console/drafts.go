@@ -71,6 +71,9 @@ func (c *Console) waiting(ctx context.Context) (*draftsData, error) {
 			if shown.Edits, err = c.Drafts.DraftEdits(ctx, one.Thread, one.ID); err != nil {
 				return nil, err
 			}
+			for i := range shown.Edits {
+				shown.Edits[i].At = c.shownAt(shown.Edits[i].At)
+			}
 		}
 		if n := len(d.Drafts); n > 0 {
 			d.Drafts[n-1].Next = one.ID

@@ -145,7 +145,7 @@ func accountSign(h bot.Health) sign {
 }
 
 func (c *Console) generationSign() sign {
-	g := c.Generation()
+	g := c.generation()
 	switch {
 	case g.Hash == "":
 		return sign{"Rules and prompts", urgent, "there are no rules and prompts to answer by.", -1}

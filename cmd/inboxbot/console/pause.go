@@ -24,7 +24,7 @@ func (c *Console) pauseState(ctx context.Context) pauseState {
 	ctx, cancel := context.WithTimeout(ctx, storeTimeout)
 	defer cancel()
 	reason, since, on, err := c.Switch.Paused(ctx)
-	return pauseState{On: on, Reason: reason, Since: since, Unknown: err != nil}
+	return pauseState{On: on, Reason: reason, Since: c.shownAt(since), Unknown: err != nil}
 }
 
 const longestReason = 200 // characters

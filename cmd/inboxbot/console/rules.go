@@ -109,7 +109,7 @@ const (
 )
 
 func (c *Console) rules(w http.ResponseWriter, r *http.Request, v *visit) error {
-	d := rulesData{Generation: c.Generation(), Editable: c.Publisher != nil && v.Operator()}
+	d := rulesData{Generation: c.generation(), Editable: c.Publisher != nil && v.Operator()}
 	texts, where := c.Rules.Texts()
 	d.Files, d.Where = filesOf(texts), where
 	if c.Publisher != nil {
@@ -118,6 +118,7 @@ func (c *Console) rules(w http.ResponseWriter, r *http.Request, v *visit) error 
 			return err
 		}
 		for i, p := range past {
+			p.At = c.shownAt(p.At)
 			d.Past = append(d.Past, pastData{p, i == 0, cmp.Or(p.By, "somebody")})
 		}
 	}
