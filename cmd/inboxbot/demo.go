@@ -81,7 +81,7 @@ type demo struct {
 // store, as those of a team are in Redis, so that people edit them in the console.
 func openDemo(ctx context.Context, cfg Config, p *process) (d *demo, err error) {
 	began := time.Now()
-	sim := inboxapitest.New(inboxapitest.Options{Seed: 1, Limits: inboxapitest.Limits{Minute: -1, Hour: -1, Day: -1}, Now: func() time.Time { return demoStart.Add(time.Since(began)) }})
+	sim := inboxapitest.New(inboxapitest.Options{Seed: 1, Team: "Kestrel Coffee", Limits: inboxapitest.Limits{Minute: -1, Hour: -1, Day: -1}, Now: func() time.Time { return demoStart.Add(time.Since(began)) }})
 	d = &demo{shop: openShop(sim, demoStart), out: newPrinter(p.stdout), to: p.stdout, close: func() { _ = sim.Close() }}
 	defer func() {
 		if err != nil {
