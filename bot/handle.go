@@ -42,11 +42,11 @@ func (b *Bot) handle(ctx context.Context, c *candidate) result {
 			return r
 		}
 	}
-	if o, stop := h.mayReply(ctx); stop { // nor read what it could not answer
-		return result{again: o.again, parked: true}
-	}
 	// A second look after a send asks the model nothing, unless it finds somebody.
 	asks := lease.Record.State != StateSent && !awaits
+	if o, stop := h.mayReply(ctx); stop { // nor read what it could not answer
+		return result{again: o.again, parked: true, held: asks}
+	}
 	if asks && !b.model.mayAsk(time.Now(), b.cfg.ModelPatience) {
 		return result{again: modelProbe}
 	}

@@ -55,8 +55,11 @@ func TestHealthTellsWhatIsWrongAndThatItIsOver(t *testing.T) {
 		}},
 		{"the team has paused the bot", func(w *scene) func() {
 			w.sw.(*paused).on.Store(true)
+			w.thread("hi")
 			return func() { w.sw.(*paused).on.Store(false) }
-		}, func(h bot.Health) bool { return h.Paused != "" }},
+		}, func(h bot.Health) bool {
+			return h.Paused != "" && h.Waiting == 1 && h.OldestUnanswered > 2*time.Minute // who waits is not hidden by the pause
+		}},
 		{"an account link is offline", func(w *scene) func() {
 			id := w.sim.AddAccount(inboxapi.AccountLink{Username: "second"}).ID
 			w.sim.SetAccountStatus(id, "offline")

@@ -21,6 +21,7 @@ type candidate struct {
 	due      time.Time // this process's clock
 	busy     bool      // a worker has it
 	parked   bool      // its outcome for now is to wait
+	held     bool      // it waits for us all the same: the bot is paused, or may not begin yet
 	looking  bool      // its worker has come to the look before the send
 	unsure   bool      // its worker looks up a send in doubt
 	arrived  bool      // something was heard of it while a worker had it
@@ -37,6 +38,7 @@ type candidate struct {
 type result struct {
 	again  time.Duration // 0: finished, forget it
 	parked bool          // it waits because a guard says so, not because work is left
+	held   bool          // parked, and nobody but us is the reason
 	err    error         // why it could not be brought to an outcome this time
 }
 
@@ -324,7 +326,7 @@ func (w *work) done(c *candidate, r result) {
 	defer w.mu.Unlock()
 	now := time.Now()
 	w.take(c)
-	c.busy, c.parked, c.failures = false, r.parked, r.err
+	c.busy, c.parked, c.held, c.failures = false, r.parked, r.held, r.err
 	switch {
 	case r.err == nil:
 		c.tries, c.failing = 0, time.Time{}
@@ -401,12 +403,13 @@ func (w *work) untilDue(now time.Time) time.Duration {
 }
 
 // oldest is how long the candidate that waits longest has waited for us, threads
-// that a guard makes wait left out, and how many wait.
+// that a guard makes wait left out, and how many wait. People wait for a paused bot
+// as for one that is slow.
 func (w *work) oldest(now time.Time) (age time.Duration, waiting int) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	for _, c := range w.all {
-		if at := c.waitsSince(); !c.parked && !at.IsZero() {
+		if at := c.waitsSince(); (!c.parked || c.held) && !at.IsZero() {
 			waiting++
 			age = max(age, now.Sub(at))
 		}

@@ -170,7 +170,7 @@ func TestWalk(t *testing.T) {
 	w.asks("late_lena", "Do you ship to Austria?")
 	w.Visit("/")
 	w.Until(`document.querySelector('.headline').innerText.includes('Paused')`)
-	w.Until(`document.querySelector('.figures dd').innerText.startsWith('1 ')`) // somebody waits
+	w.Until(`parseInt(document.querySelector('.figures dd').innerText) === 1`) // she waits
 	if got := w.sent("late_lena"); got != nil {
 		t.Errorf("paused, and %q was sent", got)
 	}
@@ -237,4 +237,57 @@ func (w *walked) inForce(why string) {
 		}
 	}
 	w.t.Fatalf("what was published is not in force")
+}
+
+// foreign is what a stranger puts into a field of this name.
+func foreign(field string) string {
+	return `</textarea><b class="injected">` + field + `</b><img src=x onerror="alert('` + field + `')"><script>owned=1</script>`
+}
+
+// TestStrangersInABrowser: script and HTML come in by the Inbox API, in every field
+// that a stranger or a teammate can fill, and go through the whole bot to the pages.
+func TestStrangersInABrowser(t *testing.T) {
+	var thread string
+	w := openToWalk(t, func(s *shop) {
+		name, location, site := foreign("name"), foreign("location"), "https://evil.example/"+foreign("site")
+		th := s.sim.AddThread(inboxapitest.NewThread{
+			Username: foreign("username"), Name: name, Bio: foreign("bio"), Tags: []string{foreign("tag")}, Status: foreign("status"), Notes: foreign("notes"),
+			Profile: func(p *inboxapi.Prospect) { p.Location, p.WebsiteURL, p.FollowerCount = &location, &site, 70_000 }, // many listen: a draft
+		})
+		s.sim.Receive(th.ID, "is there a tasting this month? "+foreign("text"), inboxapitest.Media(foreign("media")))
+		thread = th.ID
+	})
+	w.View(1400, "light")
+	w.logIn()
+	for _, page := range []struct {
+		path  string
+		shown []string // words that have to stand there
+	}{
+		{"/", []string{`@</textarea><b class="injected`}},
+		{"/threads", []string{foreign("text")}},
+		{"/drafts", []string{foreign("text")}},
+		// The prompt, which is there too, has had its brackets changed.
+		{"/threads/" + thread, []string{foreign("text"), foreign("status")[:50], foreign("tag")[:50], `‹b class="injected"›bio`, `›location`, `›name`}},
+		{"/threads/" + thread + "/explain", []string{foreign("text")}},
+		{"/rules?when=prospect.bio+contains+%22b%22", []string{foreign("text")[:50], `\">bio</b>`}},
+		{"/numbers", nil},
+		{"/shadow", nil},
+	} {
+		w.Visit(page.path)
+		if page.path == "/" {
+			w.Reads("for approval") // the first sweep takes a moment
+			w.Visit(page.path)
+		}
+		w.Eval(`document.querySelectorAll('details:not(.pause)').forEach(d => d.open = true)`)
+		w.Until(`!document.querySelector('.htmx-request')`)
+		for _, want := range page.shown {
+			if w.Eval(fmt.Sprintf(`document.body.textContent.includes(%q)`, want)) != "true" {
+				t.Errorf("%s does not show %q:\n%s", page.path, want, w.Eval("document.body.textContent"))
+			}
+		}
+		w.Wants("0", `document.querySelectorAll('.injected, img, script:not([src^="/assets/"])').length`)
+		w.Wants("undefined", "typeof owned")
+		w.Fits(t, page.path)
+		w.Quiet(t, page.path)
+	}
 }

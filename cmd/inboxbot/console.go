@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"net/http"
-	"time"
 
 	"inboxbot/bot"
 	"inboxbot/bot/history"
@@ -17,7 +16,7 @@ func (w *parts) console(b *bot.Bot) (http.Handler, []func(context.Context) error
 	c, err := console.New(console.Options{
 		Bot: b, Switch: w.store, Details: w.store, Drafts: w.store, Log: view,
 		Rules: rulebook{w.live}, Publisher: w.publisher(),
-		Generation: w.inForce, Quota: w.quota,
+		Generation: w.live.told, Quota: w.quota,
 		Team: w.team.Name, Mode: w.cfg.Mode, Zone: w.cfg.Location(), SLO: w.cfg.AnswerSLO, MaxReply: w.cfg.MaxReplyChars, Now: w.client.Now,
 		Addr: w.cfg.HTTPAddr, Token: w.cfg.ConsoleToken.Reveal(), ReadToken: w.cfg.ConsoleReadToken.Reveal(),
 		Logger: w.log,
@@ -30,14 +29,10 @@ func (w *parts) console(b *bot.Bot) (http.Handler, []func(context.Context) error
 	return c, []func(context.Context) error{c.Run, follow}
 }
 
-// inForce is the generation in force, for people, on the clock that all they see is on.
-func (w *parts) inForce() console.Generation {
-	s := w.live.value.Status()
-	g := console.Generation{Hash: s.Value.Hash, Refused: s.Err}
-	if !s.Loaded.IsZero() {
-		g.Since = w.client.Now().Add(-time.Since(s.Loaded))
-	}
-	return g
+// told is the generation in force, for people.
+func (g *generations) told() console.Generation {
+	s := g.value.Status()
+	return console.Generation{Hash: s.Value.Hash, Since: s.Loaded, Refused: s.Err}
 }
 
 // quota is what Inbox last said of the team's requests.

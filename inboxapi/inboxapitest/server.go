@@ -38,8 +38,8 @@ const basePath = "/api/v1"
 type Options struct {
 	Token  string           // the only token accepted; "" accepts any that is not empty
 	Now    func() time.Time // the API's clock, also behind its Date header; nil: time.Now
-	Team   string           // the team's name; "": Acme
 	Limits Limits
+	Team   string                          // its name; "": Acme
 	Wrap   func(http.Handler) http.Handler // around what Dial reaches, such as the contract package's Middleware
 	Seed   uint64                          // of ids and of the faults' dice; the same seed and calls give the same ids
 	Switches
@@ -133,7 +133,7 @@ func New(o Options) *Server {
 		s.front = o.Wrap(s)
 	}
 	s.team = inboxapi.Team{
-		ID: s.newID(), Name: cmp.Or(s.opts.Team, "Acme"), Slug: "acme", Currency: "USD",
+		ID: s.newID(), Name: cmp.Or(o.Team, "Acme"), Slug: "acme", Currency: "USD",
 		CreatedAt: s.now().AddDate(-1, 0, 0),
 	}
 	for _, op := range operations() {
