@@ -185,6 +185,23 @@ func (h *handling) stillTrue(ctx context.Context, d Draft) (result, bool) {
 	return result{}, false
 }
 
+// withdrawOvertaken withdraws a draft about an earlier message: since then the
+// prospect has written, and what is in the ledger now knows nothing of the draft.
+func (h *handling) withdrawOvertaken(ctx context.Context) error {
+	b, r := h.bot, h.lease.Record
+	if b.Drafts == nil || r.State != StateWaiting || !b.cfg.Approve && !h.gen.Approves {
+		return nil
+	}
+	d, err := b.Drafts.Draft(ctx, h.c.thread)
+	if err != nil {
+		return fmt.Errorf("draft: %w", err)
+	}
+	if d.MessageID != r.MessageID && (d.State == DraftWaiting || d.State == DraftApproved) && h.moveDraft(ctx, d, DraftWithdrawn) {
+		b.Logger.Info("draft withdrawn: the prospect has written since", "thread", h.c.thread)
+	}
+	return nil
+}
+
 // undecided keeps a draft waiting, until its time is over or the rules of today
 // would not have it.
 func (h *handling) undecided(ctx context.Context, d Draft) (result, bool) {

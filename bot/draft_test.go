@@ -127,6 +127,50 @@ func TestDraftIsWithdrawn(t *testing.T) {
 	}
 }
 
+// The draft of a guard that wants approval is overtaken by a message that is dealt
+// with in another way: nobody is left with a draft that waits for nothing.
+func TestDraftOfAGuardIsOvertaken(t *testing.T) {
+	later := func(o bot.Outcome) func(*bot.Conversation) bot.Verdict {
+		return func(c *bot.Conversation) bot.Verdict {
+			if last, ok := c.Last(); !ok || last.Text == "do you do wholesale?" {
+				return bot.Verdict{Guard: "test", Outcome: bot.Outcome{Action: bot.Reply, Approve: true}}
+			}
+			return bot.Verdict{Guard: "test", Outcome: o}
+		}
+	}
+	for _, row := range []struct {
+		name  string
+		later bot.Outcome
+		sent  int
+	}{
+		{"answered at once", bot.Outcome{Action: bot.Reply}, 1},
+		{"handed over", bot.Outcome{Action: bot.Handoff, Reason: "money back"}, 0},
+		{"left alone", bot.Outcome{Action: bot.Skip, Reason: "assigned"}, 0},
+		{"made to wait", bot.Outcome{Action: bot.Wait, Reason: "closed"}, 0},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			inScene(t, func(w *scene) {
+				w.rules.judge = later(row.later)
+				w.gen = func(g *bot.Generation) { g.Approves = true }
+				w.deps = func(d *bot.Deps) { d.Drafts = w.store }
+				th := w.thread("do you do wholesale?")
+				w.during(time.Minute)
+				if d := w.draft(th.ID); d.State != bot.DraftWaiting {
+					t.Fatalf("the draft is %q", d.State)
+				}
+				w.sim.Receive(th.ID, "and what does shipping cost?")
+				w.during(10 * time.Minute)
+				if d := w.draft(th.ID); d.State != bot.DraftWithdrawn {
+					t.Errorf("the draft is %q", d.State)
+				}
+				if got := w.sent(th.ID); len(got) != row.sent {
+					t.Errorf("sent %q", got)
+				}
+			})
+		})
+	}
+}
+
 // Approved and overtaken in the same moment: the draft is not sent.
 func TestApprovedDraftIsOvertaken(t *testing.T) {
 	inScene(t, func(w *scene) {

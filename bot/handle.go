@@ -39,6 +39,9 @@ func (b *Bot) handle(ctx context.Context, c *candidate) result {
 	defer cancel()
 	awaits := h.mayHaveDraft(lease.Record)
 	if !awaits {
+		if err := h.withdrawOvertaken(work); err != nil {
+			return b.failed(ctx, c, "redis", err)
+		}
 		if r, ok := h.judgeRow(work); ok {
 			return r
 		}

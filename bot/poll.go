@@ -211,9 +211,10 @@ func (b *Bot) judgeRow(ctx context.Context, gen *Generation, c *candidate, noSto
 		return err
 	}
 	v := b.judge(gen, conv)
-	asked := c.record.awaits() && c.record.MessageID == last.ID && b.Drafts != nil
+	drafted := c.record.awaits() && b.Drafts != nil
+	asked := drafted && c.record.MessageID == last.ID
 	switch {
-	case asked && v.final(conv) && v.Outcome.Action == Skip: // its draft is withdrawn
+	case drafted && v.final(conv) && v.Outcome.Action == Skip: // its draft is withdrawn
 	case asked:
 		c.due, c.parked = time.Now().Add(draftLook), true
 	case v.final(conv) && v.Outcome.Action == Skip:

@@ -117,3 +117,94 @@ func TestPagesInABrowser(t *testing.T) {
 		})
 	}
 }
+
+// focused says what has the focus, as a screen reader would.
+const focused = `(() => { const e = document.activeElement; return (e.ariaLabel || e.labels?.[0]?.textContent || e.textContent || e.tagName).trim().slice(0, 40) })()`
+
+// TestKeyboardAlone works through the console without a mouse.
+func TestKeyboardAlone(t *testing.T) {
+	w := newWorld(t)
+	for i, name := range []string{"ann", "bo", "cem"} {
+		w.wait(fmt.Sprint("t", i+1), name, "It is 5 EUR.", time.Duration(5-i)*time.Hour)
+	}
+	server := httptest.NewServer(w.Console)
+	t.Cleanup(server.Close)
+	b := browsertest.Open(t, server.URL)
+	b.View(1400, "light")
+
+	// Tab goes through the page as it reads, and what has the focus can be seen.
+	b.Visit("/")
+	for _, want := range []string{"Skip to the content", "Now", "Threads", "Drafts", "Rules", "Numbers", "Shadow", "Pause…", "All decisions"} {
+		b.Press(browsertest.Tab)
+		b.Wants(want, focused)
+		b.Until(`(() => { const e = document.activeElement, r = e.getBoundingClientRect(), s = getComputedStyle(e); return r.top >= 0 && r.width > 0 && s.outlineStyle !== 'none' })()`)
+	}
+	b.Visit("/")
+	b.Press(browsertest.Tab + browsertest.Enter)
+	b.Wants("main", `document.activeElement.id`)
+
+	// The first draft is changed and sent, the second rejected, the third handed over.
+	b.Visit("/drafts")
+	b.Press("j")
+	b.Wants("ddraft-t1", `document.activeElement.id`)
+	b.Press("jjjk")
+	b.Wants("ddraft-t2", `document.activeElement.id`)
+	b.Press("k")
+	b.Press("e")
+	b.Wants("xdraft-t1", `document.activeElement.id`)
+	b.Press(" arh jk") // letters, where somebody types
+	b.Wants("true", `document.activeElement.value.includes(' arh jk')`)
+	b.Press(browsertest.Escape)
+	b.Wants("ddraft-t1", `document.activeElement.id`)
+	b.Press("a")
+	b.Reads("Approved.")
+	b.Until(`document.activeElement.id === 'ddraft-t2'`) // and on to the next
+	b.Press("r")
+	b.Reads("Rejected.")
+	b.Until(`document.activeElement.id === 'ddraft-t3'`)
+	b.Press("h")
+	b.Reads("Handed over.")
+	b.Reads("Nothing waits for approval")
+	for thread, want := range map[string]bot.DraftState{"t1": bot.DraftApproved, "t2": bot.DraftRejected, "t3": bot.DraftHandoff} {
+		if d := w.draft(thread); d.State != want {
+			t.Errorf("draft of %s is %s, want %s", thread, d.State, want)
+		}
+	}
+	if d := w.draft("t1"); !strings.HasPrefix(d.Final, "arh jk") {
+		t.Errorf("approved %q", d.Final)
+	}
+
+	// Pause: Escape closes what Enter opened.
+	b.Eval(`document.querySelector('details.pause summary').focus()`)
+	b.Press(browsertest.Enter)
+	b.Until(`document.activeElement.id === 'pause-reason'`)
+	b.Press(browsertest.Escape)
+	b.Wants("Pause…", focused)
+	b.Press(browsertest.Enter)
+	b.Until(`document.activeElement.id === 'pause-reason'`)
+	b.Press("lunch" + browsertest.Enter)
+	b.Reads("Paused just now: lunch")
+	b.Quiet(t, "by keyboard")
+}
+
+// TestWithoutScript reads and decides where a browser runs no script.
+func TestWithoutScript(t *testing.T) {
+	w := newWorld(t)
+	w.decided(decision("t1", "ann", bot.Reply))
+	w.wait("t2", "bo", "It is 5 EUR.", time.Hour)
+	server := httptest.NewServer(w.Console)
+	t.Cleanup(server.Close)
+	b := browsertest.Open(t, server.URL)
+	b.WithoutScript()
+	b.Visit("/")
+	b.Reads("Answered @ann after 14 s")
+	b.Visit("/threads/t1")
+	b.Reads("How it came about")
+	b.Visit("/drafts")
+	b.Fill("textarea", "It is 6 EUR.")
+	b.Click("[value=approve]")
+	b.Reads("Approved.")
+	if d := w.draft("t2"); d.State != bot.DraftApproved || d.Final != "It is 6 EUR." {
+		t.Errorf("%s with %q", d.State, d.Final)
+	}
+}
