@@ -107,6 +107,10 @@ type Deps struct {
 	// sends are not held back.
 	Reserve func(ctx context.Context) (short bool, err error)
 
+	// Trace begins what a tracing system shows of a thread that is about to be read:
+	// all that follows gets its context. end is called once, with what came of it: all
+	// of a Handled that is nobody's words or name. nil: nothing is traced.
+	Trace func(ctx context.Context, thread string) (_ context.Context, end func(Handled))
 	// Handled is told of every handled thread, after its log line. nil: nobody.
 	Handled func(Handled)
 	// Now is the API's clock. nil: time.Now.

@@ -34,7 +34,8 @@ func (b *Bot) handle(ctx context.Context, c *candidate) result {
 	}
 
 	// Everything up to the send ends while the lease certainly lasts.
-	work, cancel := context.WithTimeout(ctx, lease.Left(time.Now())-b.cfg.Send-b.cfg.lookTime())
+	until := time.Now().Add(lease.Left(time.Now()) - b.cfg.Send - b.cfg.lookTime())
+	work, cancel := context.WithDeadline(ctx, until)
 	defer cancel()
 	awaits := h.mayHaveDraft(lease.Record)
 	if !awaits {
@@ -53,6 +54,10 @@ func (b *Bot) handle(ctx context.Context, c *candidate) result {
 	if asks && !b.model.mayAsk(time.Now(), b.cfg.ModelPatience) {
 		return result{again: modelProbe}
 	}
+	ctx, end := h.trace(ctx)
+	defer end()
+	work, cancel = context.WithDeadline(ctx, until)
+	defer cancel()
 	switch err := h.converse(work, asks && lease.Record.State != StateRetry); {
 	case errors.Is(err, inboxapi.ErrNotFound):
 		return h.gone(ctx)
@@ -114,6 +119,21 @@ func (b *Bot) handle(ctx context.Context, c *candidate) result {
 
 const heldPause = 2 * time.Second
 
+// trace begins what a tracing system shows of the thread.
+func (h *handling) trace(ctx context.Context) (context.Context, func()) {
+	if h.bot.Trace == nil {
+		return ctx, func() {}
+	}
+	ctx, end := h.bot.Trace(ctx, h.c.thread)
+	return ctx, func() {
+		v := h.verdict
+		end(Handled{
+			Thread: h.c.thread, Outcome: v.Outcome.Action, Guard: v.Guard, Cause: v.Outcome.Cause, Mode: h.bot.mode(), Generation: h.gen.Hash,
+			Tokens: h.thought.Tokens, USD: h.bot.cfg.Prices.USD(h.thought.Tokens), Elapsed: time.Since(h.started),
+		})
+	}
+}
+
 // handling is one thread on its way through the stations.
 type handling struct {
 	bot      *Bot
@@ -166,6 +186,7 @@ func (h *handling) converse(ctx context.Context, mayGuess bool) error {
 			return nil
 		}
 	}
+	h.c.wrong = 0
 	conv, err := h.bot.read(ctx, row, h.lease.Record)
 	h.conv = conv
 	if err == nil {

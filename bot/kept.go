@@ -15,6 +15,7 @@ import (
 const (
 	keptBytes = 16 << 20 // texts and what stands around them, all threads together
 	keptFor   = time.Hour
+	guesses   = 2 // in a row: the second has what the look at the first has read, and each costs a completion
 )
 
 // kept is what was read of the threads that were active last. The next message in
@@ -67,7 +68,8 @@ func (k *kept) wrote(thread string, m inboxapi.Message) {
 		return
 	}
 	t := valueOf(e)
-	if m.ID == "" || !m.CreatedAt.After(t.page.Messages[0].CreatedAt) {
+	known := slices.ContainsFunc(t.page.Messages, func(old inboxapi.Message) bool { return old.ID == m.ID })
+	if m.ID == "" || known || !m.CreatedAt.After(t.page.Messages[0].CreatedAt) {
 		return
 	}
 	k.drop(e)
@@ -152,7 +154,7 @@ func (b *Bot) sawRow(row *inboxapi.Thread) {
 // that gets a reply: only then a look follows that will confirm it. With several
 // threads of one page at hand nothing is guessed, for they share their looks.
 func (b *Bot) guess(ctx context.Context, h *handling, row *inboxapi.Thread) (*Conversation, bool) {
-	if b.work.ofPage(b.work.page(h.c)) >= listLookFrom {
+	if h.c.wrong >= guesses || b.work.ofPage(b.work.page(h.c)) >= listLookFrom {
 		return nil, false
 	}
 	b.sawRow(row)
@@ -166,6 +168,9 @@ func (b *Bot) guess(ctx context.Context, h *handling, row *inboxapi.Thread) (*Co
 	}
 	b.withMessages(conv, &page)
 	conv.guessed = true
+	if b.isStale(conv, &page) {
+		return nil, false
+	}
 	return conv, b.judge(h.gen, conv).Outcome.Action == Reply
 }
 

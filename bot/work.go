@@ -28,6 +28,7 @@ type candidate struct {
 	tries    int       // failed attempts in a row
 	failing  time.Time // since when
 	failures error     // the last one's
+	wrong    int       // guesses at its messages in a row that a look has refuted; its worker's alone
 
 	in *queue // where it waits, and at which place; nil: a worker has it
 	at int

@@ -52,15 +52,18 @@ func TestRollingRestart(t *testing.T) {
 	if testing.Short() {
 		t.Skip("short")
 	}
-	const threads = 1000
+	threads := int64(1000)
+	if raced {
+		threads = 300
+	}
 	synctest.Test(t, func(t *testing.T) {
-		f := newReplicas(t, inboxapitest.Limits{Minute: -1, Hour: -1, Day: -1}, threads/2)
+		f := newReplicas(t, inboxapitest.Limits{Minute: -1, Hour: -1, Day: -1}, int(threads/2))
 		f.model.Delay(700 * time.Millisecond)
 		cfg := bot.Config{Live: true, Settle: -1, Every: time.Second}
 		stops := []func(){f.start(cfg), f.start(cfg), f.start(cfg)}
 		for i := 0; f.answered.Load() < threads && i < 200; i++ {
 			for range 20 {
-				if f.threads < threads {
+				if int64(f.threads) < threads {
 					f.addThread()
 				}
 			}

@@ -79,6 +79,9 @@ type Config struct {
 
 	ShutdownTimeout time.Duration `env:"BOT_SHUTDOWN_TIMEOUT, default=30s" help:"for finishing what is begun after SIGTERM"`
 
+	TraceEndpoint string `env:"OTEL_EXPORTER_OTLP_ENDPOINT" help:"OTLP over HTTP, such as http://localhost:4318: traces of handled threads go there, without anybody's words; other OTEL_ variables count too; empty: none"`
+	TraceContent  bool   `env:"OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT, default=false" help:"whether traces hold prompts and completions too"`
+
 	LogLevel  slog.Level `env:"LOG_LEVEL, default=info" help:"debug, info, warn or error"`
 	LogFormat string     `env:"LOG_FORMAT, default=json" help:"json, or text for a terminal"`
 
@@ -365,6 +368,9 @@ func (r *envReader) check(c *Config) {
 	r.checkHeader("OPENAI_API_KEY", c.OpenAIKey)
 	c.InboxBaseURL = r.checkBaseURL("INBOX_API_BASE_URL", c.InboxBaseURL)
 	c.OpenAIBaseURL = r.checkBaseURL("OPENAI_BASE_URL", c.OpenAIBaseURL)
+	if c.TraceEndpoint != "" {
+		c.TraceEndpoint = r.checkBaseURL("OTEL_EXPORTER_OTLP_ENDPOINT", c.TraceEndpoint)
+	}
 	r.checkRedis("REDIS_URL", c.RedisURL.Reveal())
 
 	r.checkOneOf("OPENAI_RESPONSE_FORMAT", c.ResponseFormat, "json_schema", "json_object", "text")

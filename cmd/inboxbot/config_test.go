@@ -476,7 +476,7 @@ func readFile(t *testing.T, path string) string {
 
 var (
 	codeSpan     = regexp.MustCompile("`([^`]+)`")
-	variableName = regexp.MustCompile(`^(BOT|INBOX|OPENAI|REDIS|LOG)_[A-Z_]+$`)
+	variableName = regexp.MustCompile(`^(BOT|INBOX|OPENAI|REDIS|LOG|OTEL)_[A-Z_]+$`)
 )
 
 // tableOfVariables reads rows like "| `A` / `B` | `1` / `2` | meaning |" as

@@ -21,6 +21,7 @@ import (
 	"inboxbot/bot/history"
 	"inboxbot/bot/openaichat"
 	"inboxbot/bot/redisstore"
+	"inboxbot/cmd/inboxbot/traces"
 	"inboxbot/inboxapi"
 	"inboxbot/prompts"
 	"inboxbot/rules"
@@ -165,6 +166,7 @@ type parts struct {
 	close  func()
 	told   *history.Writer                    // to the decision log
 	limits atomic.Pointer[inboxapi.RateLimit] // what Inbox last said of them
+	traces *traces.Traces                     // nil: none
 
 	reserve func(context.Context) (bool, error) // pays for a send; nil: nothing is to be paid
 
@@ -222,7 +224,24 @@ func wire(ctx context.Context, cfg Config, gen loaded, p *process, o wiring) (*p
 			return nil, err
 		}
 	}
-	return w, nil
+	return w, w.openTraces(ctx)
+}
+
+// openTraces has handled threads traced, if anybody listens.
+func (w *parts) openTraces(ctx context.Context) error {
+	if w.cfg.TraceEndpoint == "" {
+		return nil
+	}
+	t, err := traces.New(ctx, traces.Options{
+		Endpoint: w.cfg.TraceEndpoint, Content: w.cfg.TraceContent, Version: version, Model: w.cfg.OpenAIModel, ModelURL: w.cfg.OpenAIBaseURL, Log: w.log,
+	})
+	if err != nil {
+		return err
+	}
+	w.log.Info("handled threads are traced", "host", t.Host(), "texts", w.cfg.TraceContent)
+	rest := w.close
+	w.traces, w.close = t, func() { t.Close(ctx); rest() }
+	return nil
 }
 
 // newModel returns the model that cfg names.
@@ -332,7 +351,7 @@ func (w *parts) deps(handled func(bot.Handled)) bot.Deps {
 			handled(h)
 		}
 	}
-	return bot.Deps{
+	d := bot.Deps{
 		Inbox: w.client, Claims: w.store, Ledger: w.store, Model: w.model,
 		Drafts: w.store, Purse: w.store, Echoes: w.store,
 		Generation: w.live.current, Refused: w.live.refused,
@@ -340,6 +359,10 @@ func (w *parts) deps(handled func(bot.Handled)) bot.Deps {
 		Leader: w.store, Switch: pauseSwitch{w.store}, Reserve: w.reserve,
 		Handled: tell, Now: w.client.Now,
 	}
+	if w.traces != nil {
+		d = w.traces.Deps(d)
+	}
+	return d
 }
 
 func (w *parts) build(deps bot.Deps, c bot.Config) (*bot.Bot, error) {
