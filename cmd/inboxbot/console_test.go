@@ -7,9 +7,13 @@ import (
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
+	"os/exec"
 	"strings"
 	"sync"
 	"testing"
+	"time"
+
+	"inboxbot/bot"
 )
 
 // Where anybody could reach it and no token is set there is no console, and the log
@@ -26,40 +30,72 @@ func TestNoConsoleWithoutToken(t *testing.T) {
 }
 
 // BenchmarkHandleThreadWatched is BenchmarkHandleThread's burst while people watch
-// the console's first page, each over a connection of their own.
+// the console's first page, each over a connection of their own, by turns with the
+// same while nobody does, on a real Redis.
 func BenchmarkHandleThreadWatched(b *testing.B) {
-	for _, viewers := range []int{0, 20, 100} {
+	if _, err := exec.LookPath("redis-server"); err != nil {
+		b.Skip("redis-server is not installed")
+	}
+	for _, viewers := range []int{20, 100} {
 		b.Run(fmt.Sprintf("%d viewers", viewers), func(b *testing.B) {
-			s := offLimits(b, "BOT_HTTP_ADDR=127.0.0.1:0")
-			bot := s.start()
-			pages, runs := s.parts.console(bot)
+			redis := startRedis(b.Context(), b, freePort(b), "")
+			w := &watchedStage{stage: offLimits(b, "BOT_HTTP_ADDR=127.0.0.1:0", "REDIS_URL=redis://"+redis.addr())}
+			w.bot = w.start()
+			pages, runs := w.parts.console(w.bot)
 			ctx, stop := context.WithCancel(b.Context())
 			var group sync.WaitGroup
 			for _, run := range runs {
 				group.Go(func() { _ = run(ctx) })
 			}
 			server := httptest.NewServer(pages)
-			for range viewers {
-				group.Go(func() { watch(ctx, b, server.URL+"/events") })
-			}
-			const size = 100
-			replies := 0
-			var ids []string
+			var alone, watched time.Duration
+			n := 0
 			for b.Loop() {
-				b.StopTimer()
-				ids = s.waiting(size, ids)
-				b.StartTimer()
-				if err := bot.Once(b.Context()); err != nil {
-					b.Fatal(err)
+				alone += w.bursts(b)
+				ctx, leave := context.WithCancel(ctx)
+				var all sync.WaitGroup
+				for range viewers {
+					all.Go(func() { watch(ctx, b, server.URL+"/events") })
 				}
-				replies += size
+				watched += w.bursts(b)
+				leave()
+				all.Wait()
+				n += burstsByTurns
 			}
-			b.ReportMetric(float64(replies)/b.Elapsed().Seconds(), "threads/s")
+			perSecond := func(d time.Duration) float64 { return float64(n*burstSize) / d.Seconds() }
+			b.ReportMetric(perSecond(alone), "threads/s-alone")
+			b.ReportMetric(perSecond(watched), "threads/s-watched")
+			b.ReportMetric(100*(watched.Seconds()/alone.Seconds()-1), "%-slower")
 			stop()
 			group.Wait()
 			server.Close()
 		})
 	}
+}
+
+const (
+	burstSize     = 100
+	burstsByTurns = 25 // takes longer than the page stays as it is
+)
+
+type watchedStage struct {
+	*stage
+	bot *bot.Bot
+	ids []string
+}
+
+// bursts is how long the bot takes for some bursts, the filling of the inbox left
+// out.
+func (w *watchedStage) bursts(b *testing.B) (took time.Duration) {
+	for range burstsByTurns {
+		w.ids = w.waiting(burstSize, w.ids)
+		began := time.Now()
+		if err := w.bot.Once(b.Context()); err != nil {
+			b.Fatal(err)
+		}
+		took += time.Since(began)
+	}
+	return took
 }
 
 // watch reads a stream until ctx ends.

@@ -44,7 +44,7 @@ func (c *demoCmd) Run(ctx context.Context, p *process) error {
 		return err
 	}
 	if !c.Once {
-		cfg = withConsole(cfg)
+		cfg = withConsole(ctx, cfg)
 	}
 	d, err := openDemo(ctx, cfg, p)
 	if err != nil {
@@ -130,9 +130,9 @@ func (d *demo) stock(ctx context.Context) error {
 // withConsole has the console served where nothing else is, unless the environment
 // says where. Who reaches the demo from another machine needs a token: one is made
 // up where there is none.
-func withConsole(cfg Config) Config {
+func withConsole(ctx context.Context, cfg Config) Config {
 	if cfg.HTTPAddr == freeAddress {
-		cfg.HTTPAddr = freeFrom(8080)
+		cfg.HTTPAddr = freeFrom(ctx, 8080)
 	}
 	if cfg.HTTPAddr != "" && console.NeedsToken(cfg.HTTPAddr) && !cfg.ConsoleToken.Set() {
 		cfg.ConsoleToken = NewSecret(rand.Text())
@@ -145,10 +145,11 @@ const freeAddress = "127.0.0.1:0"
 
 // freeFrom is the first address of this machine from port on that is free, or the
 // one with that port, whose error says more, when none of twenty is.
-func freeFrom(port int) string {
+func freeFrom(ctx context.Context, port int) string {
 	at := func(port int) string { return net.JoinHostPort("127.0.0.1", strconv.Itoa(port)) }
+	var lc net.ListenConfig
 	for n := range 20 {
-		if l, err := net.Listen("tcp", at(port+n)); err == nil {
+		if l, err := lc.Listen(ctx, "tcp", at(port+n)); err == nil {
 			_ = l.Close()
 			return at(port + n)
 		}
@@ -289,29 +290,40 @@ func (s *shop) say(thread string, l line, at time.Time) {
 // demoPace is how often somebody writes while the demo goes on.
 const demoPace = 6 * time.Second
 
-// goOn lets people write, one at a time, until ctx ends: at first those of the
-// demo's day go on, then others come, without end.
+// goOn lets people write, one at a time, until ctx ends: those of the demo's day go
+// on when they were answered, else somebody new comes, without end.
 func (s *shop) goOn(ctx context.Context, pace time.Duration) {
 	tick := time.NewTicker(pace)
 	defer tick.Stop()
-	for i, d := range demoThreads {
-		for _, text := range d.later {
-			select {
-			case <-ctx.Done():
-				return
-			case <-tick.C:
-				s.sim.Receive(s.threads[i], text)
-			}
-		}
-	}
-	for n := 0; ; n++ {
+	said := make([]int, len(demoThreads)) // of what each of them writes later
+	for n := 0; ; {
 		select {
 		case <-ctx.Done():
 			return
 		case <-tick.C:
+		}
+		if !s.writeOn(said) {
 			s.newcomer(n)
+			n++
 		}
 	}
+}
+
+// writeOn has the first person write on who has more to say and was answered, or
+// was not done. It reports whether there is one.
+func (s *shop) writeOn(said []int) bool {
+	for i, d := range demoThreads {
+		if said[i] == len(d.later) {
+			continue
+		}
+		messages := s.sim.Transcript(s.threads[i])
+		if last := messages[len(messages)-1]; d.notDone || last.Origin != nil && *last.Origin == inboxapi.OriginAPI {
+			s.sim.Receive(s.threads[i], d.later[said[i]])
+			said[i]++
+			return true
+		}
+	}
+	return false
 }
 
 // newcomer is somebody who writes for the first time.

@@ -31,8 +31,10 @@ type demoThread struct {
 	assigned, request             bool
 	followers                     float64
 	lines                         []line
-	// later is what the prospect writes while the demo goes on.
-	later []string
+	// later is what the prospect writes while the demo goes on, when they were
+	// answered; who is notDone does not wait for that.
+	later   []string
+	notDone bool
 }
 
 func said(text string, ago time.Duration) line { return line{by: them, text: text, ago: ago} }
@@ -111,8 +113,9 @@ var demoThreads = []demoThread{
 	},
 	{
 		username: "still_typing", name: "Bea", location: "Hamburg",
-		lines: []line{said("hello, I was wondering", time.Second)},
-		later: []string{"whether you take returns if I don't open the bag"},
+		lines:   []line{said("hello, I was wondering", time.Second)},
+		later:   []string{"whether you take returns if I don't open the bag"},
+		notDone: true,
 	},
 	{
 		username: "crypto_gains_x", name: "Crypto Gains", request: true,

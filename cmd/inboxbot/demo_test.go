@@ -8,13 +8,13 @@ import (
 
 // TestDemoFindsAPort: two demos on one machine have a console each.
 func TestDemoFindsAPort(t *testing.T) {
-	first := withConsole(Config{HTTPAddr: freeAddress}).HTTPAddr
+	first := withConsole(t.Context(), Config{HTTPAddr: freeAddress}).HTTPAddr
 	l, err := net.Listen("tcp", first)
 	if err != nil {
 		t.Fatalf("not free: %v", err)
 	}
 	defer l.Close()
-	if second := withConsole(Config{HTTPAddr: freeAddress}).HTTPAddr; second == first || !strings.HasPrefix(second, "127.0.0.1:80") {
+	if second := withConsole(t.Context(), Config{HTTPAddr: freeAddress}).HTTPAddr; second == first || !strings.HasPrefix(second, "127.0.0.1:80") {
 		t.Errorf("the second is at %s, the first at %s", second, first)
 	}
 }
@@ -34,7 +34,7 @@ func TestInvitation(t *testing.T) {
 		{"none", "", "", "", false},
 	} {
 		t.Run(row.name, func(t *testing.T) {
-			cfg := withConsole(Config{HTTPAddr: row.addr, ConsoleToken: NewSecret(row.token)})
+			cfg := withConsole(t.Context(), Config{HTTPAddr: row.addr, ConsoleToken: NewSecret(row.token)})
 			said := invitation(cfg)
 			if !strings.Contains(said, row.want) || (row.want == "") != (said == "") {
 				t.Errorf("said %q, want %q", said, row.want)

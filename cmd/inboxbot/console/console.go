@@ -177,7 +177,10 @@ func (c *Console) shownAt(t time.Time) time.Time {
 	if t.IsZero() {
 		return t
 	}
-	return t.Add(time.Until(c.Now()).Round(time.Minute))
+	if apart := time.Until(c.Now()); apart.Abs() > time.Minute {
+		return t.Add(apart.Round(time.Second))
+	}
+	return t
 }
 
 func (c *Console) generation() Generation {
