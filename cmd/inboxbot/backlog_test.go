@@ -198,9 +198,10 @@ func TestABacklogThatIsDoneIsNotWaitedFor(t *testing.T) {
 		for range 40 {
 			s.asks("Hi")
 		}
-		var late string
-		time.AfterFunc(15*time.Second, func() { late = s.asks("Hello") })
+		asked := make(chan string, 1)
+		time.AfterFunc(15*time.Second, func() { asked <- s.asks("Hello") })
 		s.during(30 * time.Second)
+		late := <-asked
 		if got := s.sent(late); len(got) != 1 {
 			t.Errorf("who wrote after a backlog was done was sent %q within 15s; %s", got, s.story(late))
 		}
