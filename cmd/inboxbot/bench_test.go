@@ -3,10 +3,12 @@ package main
 import (
 	"encoding/json"
 	"io"
+	"math/rand/v2"
 	"net/http"
 	"os/exec"
 	"strings"
 	"testing"
+	"time"
 
 	"golang.org/x/sync/errgroup"
 
@@ -17,9 +19,12 @@ import (
 // offLimits is a stage in real time whose model takes no time and whom nothing
 // holds back: what is left is the bot's own work. Its API is behind a socket, as
 // a Redis is.
-func offLimits(b *testing.B, env ...string) *stage {
+func offLimits(b *testing.B, latency time.Duration, env ...string) *stage {
 	b.Helper()
-	s := openStage(b, setting{env: append(env, "LOG_LEVEL=error"), unpaced: true, socket: true}, "")
+	s := openStage(b, setting{
+		env: append(env, "LOG_LEVEL=error"), unpaced: true, socket: true, wrap: far(latency),
+		sim: inboxapitest.Options{Seed: rand.Uint64()}, // other threads than those a shared Redis knows already
+	}, "")
 	b.Cleanup(s.close)
 	s.asks("the first")
 	s.once() // the directory, the scripts and the connections are there
@@ -39,49 +44,98 @@ func (s *stage) waiting(n int, done []string) []string {
 	return ids
 }
 
+// batches are how many wait at once, and how long the API takes over each request:
+// no time at all, so that both sides are bound by the processor, which they share
+// with the API and with Redis; or as long as an API far away does.
 var batches = []struct {
-	name string
-	size int
-}{{"one", 1}, {"burst of 100", 100}}
+	name    string
+	size    int
+	latency time.Duration
+}{{"one", 1, 0}, {"burst of 100", 100, 0}, {"one, API of 20 ms", 1, 20 * time.Millisecond}, {"burst of 100, API of 20 ms", 100, 20 * time.Millisecond}}
+
+// far is an API that takes its time over every request.
+func far(latency time.Duration) func(testing.TB, http.Handler) http.Handler {
+	return func(_ testing.TB, api http.Handler) http.Handler {
+		if latency == 0 {
+			return api
+		}
+		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			time.Sleep(latency)
+			api.ServeHTTP(w, r)
+		})
+	}
+}
 
 // BenchmarkHandleThread is a sweep and everything after it, up to the record, for
 // threads that wait: against the simulated API in this process, on the embedded
 // store and on a real Redis. Compare it with BenchmarkBareHTTP.
 func BenchmarkHandleThread(b *testing.B) {
-	b.Run("embedded", func(b *testing.B) { handleThreads(b) })
+	b.Run("embedded", func(b *testing.B) { handleThreads(b, nil) })
 	b.Run("redis", func(b *testing.B) {
 		if _, err := exec.LookPath("redis-server"); err != nil {
 			b.Skip("redis-server is not installed")
 		}
 		redis := startRedis(b.Context(), b, freePort(b), "")
-		handleThreads(b, "REDIS_URL=redis://"+redis.addr())
+		handleThreads(b, redis, "REDIS_URL=redis://"+redis.addr())
 	})
 }
 
-func handleThreads(b *testing.B, env ...string) {
+// handleThreads counts the time of the processor too, that of the store's server,
+// if it is another process, included: on a busy machine the ratio of two such times
+// says more than that of two speeds.
+func handleThreads(b *testing.B, redis *redisServer, env ...string) {
 	for _, batch := range batches {
 		b.Run(batch.name, func(b *testing.B) {
-			s := offLimits(b, env...)
+			s := offLimits(b, batch.latency, env...)
 			bot := s.start()
 			s.sim.ResetCounts()
 			replies := 0
+			var took time.Duration
 			var ids []string
 			for b.Loop() {
 				b.StopTimer()
 				ids = s.waiting(batch.size, ids)
+				began := processor(b)
+				theirs := redis.processor(b)
 				b.StartTimer()
 				if err := bot.Once(b.Context()); err != nil {
 					b.Fatal(err)
 				}
+				b.StopTimer()
+				took += redis.processor(b) - theirs
+				took += processor(b) - began
+				b.StartTimer()
 				replies += batch.size
 			}
 			if n := s.sim.Requests()[sendOp]; n != replies {
 				b.Fatalf("%d replies to %d threads", n, replies)
 			}
 			b.Logf("%d replies: %s", replies, s.operations())
-			perThread(b, replies, s.requests())
+			perThread(b, replies, s.requests(), took)
 		})
 	}
+}
+
+// processor is the time of the processor that the server has taken; none is one
+// in this process.
+func (s *redisServer) processor(b *testing.B) time.Duration {
+	if s == nil {
+		return 0
+	}
+	b.Helper()
+	info, err := s.rdb.InfoMap(b.Context(), "cpu").Result()
+	if err != nil {
+		b.Fatal(err)
+	}
+	var took time.Duration
+	for _, key := range []string{"used_cpu_user", "used_cpu_sys"} {
+		d, err := time.ParseDuration(info["CPU"][key] + "s")
+		if err != nil {
+			b.Fatal(err)
+		}
+		took += d
+	}
+	return took
 }
 
 // BenchmarkBareHTTP makes the requests of BenchmarkHandleThread, as many at once
@@ -91,20 +145,25 @@ func handleThreads(b *testing.B, env ...string) {
 func BenchmarkBareHTTP(b *testing.B) {
 	for _, batch := range batches {
 		b.Run(batch.name, func(b *testing.B) {
-			s := offLimits(b)
+			s := offLimits(b, batch.latency)
 			bare := &bareClient{b: b, http: &http.Client{Transport: &http.Transport{DialContext: s.dial, MaxIdleConnsPerHost: 64}}}
 			defer bare.http.CloseIdleConnections()
 			s.sim.ResetCounts()
 			replies := 0
+			var took time.Duration
 			var ids []string
 			for b.Loop() {
 				b.StopTimer()
 				ids = s.waiting(batch.size, ids)
+				began := processor(b)
 				b.StartTimer()
 				bare.answer(ids)
+				b.StopTimer()
+				took += processor(b) - began
+				b.StartTimer()
 				replies += batch.size
 			}
-			perThread(b, replies, s.requests())
+			perThread(b, replies, s.requests(), took)
 		})
 	}
 }
@@ -147,7 +206,8 @@ func (c *bareClient) messages(id string) {
 	c.ask(http.MethodGet, "/threads/"+id+"/messages?limit=100", "", &page)
 }
 
-func perThread(b *testing.B, replies, requests int) {
+func perThread(b *testing.B, replies, requests int, took time.Duration) {
+	b.ReportMetric(float64(took.Microseconds())/float64(replies), "cpu-µs/reply")
 	b.ReportMetric(float64(replies)/b.Elapsed().Seconds(), "threads/s")
 	b.ReportMetric(float64(requests)/float64(replies), "requests/reply")
 }

@@ -42,7 +42,7 @@ func BenchmarkHandleThreadWatched(b *testing.B) {
 	for _, viewers := range []int{20, 100} {
 		b.Run(fmt.Sprintf("%d viewers", viewers), func(b *testing.B) {
 			redis := startRedis(b.Context(), b, freePort(b), "")
-			w := &watchedStage{stage: offLimits(b, "BOT_HTTP_ADDR=127.0.0.1:0", "REDIS_URL=redis://"+redis.addr())}
+			w := &watchedStage{stage: offLimits(b, 0, "BOT_HTTP_ADDR=127.0.0.1:0", "REDIS_URL=redis://"+redis.addr())}
 			w.bot = w.start()
 			pages, runs := w.parts.console(w.bot)
 			ctx, stop := context.WithCancel(b.Context())

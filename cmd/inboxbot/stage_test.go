@@ -94,7 +94,11 @@ func openStage(t testing.TB, o setting, ruleFile string) *stage {
 	s := &stage{t: t, sim: inboxapitest.New(o.sim), model: bottest.NewModel(o.model), log: &logBook{}}
 	s.dial = s.sim.Dial
 	if o.socket {
-		s.dial = onSocket(t, s.sim)
+		api := http.Handler(s.sim)
+		if o.wrap != nil {
+			api = o.wrap(t, api)
+		}
+		s.dial = onSocket(t, api)
 	}
 	if o.before != nil {
 		o.before(s.sim)
