@@ -9,6 +9,7 @@
 //	author.go        who wrote a message
 //	verdict.go       every guard's answer; the bot's own safety guards come first
 //	loop.go          one of those: two machines that answer each other
+//	hidden.go        another: who may stand behind a reply that the store forgot
 //	claim.go         the right to act on a thread alone
 //	prompt.go        what goes to the model
 //	completion.go    what came back, read as a decision
@@ -97,6 +98,7 @@ type Deps struct {
 	// The rest is for several processes on one store; nil means alone.
 	Leader Leader
 	Switch Switch
+	Memory Memory // nil: the store forgets nothing
 	Drafts Drafts // nil: nothing waits for approval
 	Purse  Purse
 	Echoes Echoes
@@ -264,6 +266,7 @@ func (b *Bot) Once(ctx context.Context) error {
 	if err := b.sweep(ctx); err != nil {
 		return fmt.Errorf("sweep: %w", err)
 	}
+	b.remember(ctx)
 	b.collectDue(ctx)
 	var workers sync.WaitGroup
 	defer workers.Wait()
@@ -311,6 +314,7 @@ func (b *Bot) lookAround(ctx context.Context, polls *rhythm) {
 		polls.due = now.Add(time.Second)
 		polls.lead = b.leads(ctx)
 		b.paused(ctx)
+		b.remember(ctx)
 		b.collectDue(ctx)
 	}
 	if now := time.Now(); !polls.lead || now.Before(polls.next) || now.Before(polls.busy) && b.work.atHand() > b.cfg.Concurrency {

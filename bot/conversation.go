@@ -89,6 +89,8 @@ type Conversation struct {
 
 	readAt  time.Time // this process's clock when its messages were read
 	guessed bool      // Turns are what was known before, and the list row's: a look has to confirm them
+
+	forgotten bool // which message our newest one answered is not known any more
 }
 
 // Last returns the newest inbound turn.
@@ -284,6 +286,9 @@ func (b *Bot) withMessages(c *Conversation, page *inboxapi.MessagePage) {
 	c.Read, c.readAt = true, page.Asked
 	c.Turns = b.dir.turnsOf(page.Messages, &c.Thread, &c.Record)
 	c.More = page.Next != nil || page.IsSyncing
+	if t, ok := c.newest(); ok {
+		c.forgotten = (t.Writer == WriterAPI || t.Writer == WriterUnsure) && b.forgotten(t.At)
+	}
 	b.noticeForeign(c)
 	c.Thread.IsSyncing = c.Thread.IsSyncing || page.IsSyncing
 }
@@ -300,10 +305,11 @@ func (c *Conversation) about() (Turn, bool) {
 
 // noticeForeign tells of replies that another client of the API sent while this
 // bot was live. Two deployments for one team on two Redis servers cannot see each
-// other's records, and this is how they would show.
+// other's records, and this is how they would show. What was sent before the store
+// lost its memory may have been this bot's.
 func (b *Bot) noticeForeign(c *Conversation) {
 	for _, t := range c.Turns {
-		if t.Writer == WriterAPI && b.cfg.Live && t.At.After(b.began) && b.said.first("foreign "+t.ID, "") {
+		if t.Writer == WriterAPI && b.cfg.Live && t.At.After(b.began) && !b.state.beforeLoss(t.At) && b.said.first("foreign "+t.ID, "") {
 			b.Metrics.foreign.Inc()
 			b.complain("foreign", errForeign)
 		}

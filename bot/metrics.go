@@ -45,7 +45,7 @@ func (t *tally) count() int { return int(t.n.Load()) }
 
 // parts are what complain names. Each is counted from 0, so that a first failure
 // is an increase.
-var parts = []string{"foreign", "inbox", "model", "patience", "redis", "row"}
+var parts = []string{"foreign", "inbox", "memory", "model", "patience", "redis", "row"}
 
 // NewMetrics registers the bot's metrics with reg; nil registers them nowhere.
 func NewMetrics(reg prometheus.Registerer) *Metrics {

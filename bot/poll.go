@@ -3,6 +3,7 @@ package bot
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -150,13 +151,13 @@ func (b *Bot) consider(ctx context.Context, page *inboxapi.ThreadPage, readAt ti
 	for _, bad := range page.Malformed {
 		b.complain("row", fmt.Errorf("thread %s: its list row cannot be read: %w", bad.ID, bad.Err))
 	}
-	rows, err := b.waitingRows(ctx, page, readAt)
-	if err != nil || len(rows) == 0 {
+	rows, hiding, err := b.waitingRows(ctx, page, readAt)
+	if err != nil || len(rows)+len(hiding) == 0 {
 		return err
 	}
-	ids := make([]string, len(rows))
-	for i, row := range rows {
-		ids[i] = row.ID
+	ids := make([]string, 0, len(rows)+len(hiding))
+	for _, row := range slices.Concat(rows, hiding) {
+		ids = append(ids, row.ID)
 	}
 	records, err := b.Ledger.Records(ctx, ids)
 	if err != nil {
@@ -172,28 +173,33 @@ func (b *Bot) consider(ctx context.Context, page *inboxapi.ThreadPage, readAt ti
 		c := &candidate{thread: row.ID, row: row, readAt: readAt, page: ref, record: records[row.ID], due: time.Now()}
 		judging.Go(func() error { return b.judgeRow(ctx, &gen, c, noStore) }) // should it fail, the others can be judged all the same
 	}
+	for _, row := range hiding {
+		b.work.offer(&candidate{thread: row.ID, row: row, readAt: readAt, page: ref, record: records[row.ID], due: time.Now()})
+	}
 	return judging.Wait()
 }
 
-// waitingRows picks the rows whose newest message is not ours.
-func (b *Bot) waitingRows(ctx context.Context, page *inboxapi.ThreadPage, readAt time.Time) ([]*inboxapi.Thread, error) {
-	var rows []*inboxapi.Thread
+// waitingRows picks the rows whose newest message is not ours, and those behind
+// whose newest message somebody may be hidden.
+func (b *Bot) waitingRows(ctx context.Context, page *inboxapi.ThreadPage, readAt time.Time) (rows, hiding []*inboxapi.Thread, err error) {
 	for i := range page.Threads {
 		row := &page.Threads[i]
 		if row.LastMessage == nil {
 			continue
 		}
 		if err := b.dir.refreshAccounts(ctx, directoryAge); err != nil {
-			return nil, err
+			return nil, nil, err
 		}
 		b.sawRow(row)
 		if b.dir.sideOf(row.LastMessage.AuthorID, row) != SideOurs {
 			rows = append(rows, row)
 		} else if _, ok := b.work.has(row.ID); ok {
 			b.work.hurry(row.ID, row, readAt) // somebody answered what we held for later
+		} else if b.mayHide(row) {
+			hiding = append(hiding, row)
 		}
 	}
-	return rows, nil
+	return rows, hiding, nil
 }
 
 // judgeRow decides from a list row whether a thread is work, and for when. With

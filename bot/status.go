@@ -30,6 +30,7 @@ type status struct {
 	pausedBy string
 	leads    bool      // as the store last said
 	askedAt  time.Time // when the switch was last asked
+	forgotAt time.Time // when the store lost its memory, on the API's clock
 	said     map[string]time.Time
 }
 

@@ -73,6 +73,7 @@ type judge struct {
 
 // The bot's own guards, in the order they are asked.
 var safeties = []safety{
+	{safetyHidden, true, hidden},
 	{safetyTurn, false, notOurTurn},
 	{"unknown-author", false, unknownAuthor},
 	{"own-account", false, ownAccount},

@@ -129,6 +129,16 @@ func (s *Store) Claim(ctx context.Context, threadID string) (bot.Lease, error) {
 	return l, nil
 }
 
+// Forgot implements bot.Memory.
+func (s *Store) Forgot(ctx context.Context) (ago time.Duration, ever bool, err error) {
+	leave, err := s.enter(ctx, "forgot")
+	if err != nil {
+		return 0, false, err
+	}
+	defer leave()
+	return time.Since(s.until.Add(-s.opts.Quarantine)), !s.until.IsZero(), nil
+}
+
 // Release implements bot.Claims.
 func (s *Store) Release(ctx context.Context, l bot.Lease) error {
 	leave, err := s.enter(ctx, "release")

@@ -11,6 +11,8 @@ import (
 	"inboxbot/bot"
 )
 
+var _ bot.Memory = (*Store)(nil)
+
 var (
 	errNoThread = errors.New("no thread id")
 	// errChanged is returned when a connection to another server was made while
@@ -77,6 +79,21 @@ func (s *Store) Release(ctx context.Context, l bot.Lease) error {
 		return fmt.Errorf("redis release: %w", err)
 	}
 	return nil
+}
+
+// Forgot reports whether this Redis has ever lost what it knew of the team, and how
+// long ago that was noticed. A first deployment that was not said to be one counts:
+// what an earlier life did is not known. See bot.Memory.
+func (s *Store) Forgot(ctx context.Context) (ago time.Duration, ever bool, err error) {
+	rid := s.runID.Load()
+	age, err := asInt(s.run(ctx, forgotScript, []string{s.key("gen")}, rand.Text(), *rid, ms(s.opts.Quarantine)))
+	switch {
+	case err != nil:
+		return 0, false, fmt.Errorf("redis forgot: %w", err)
+	case s.changedSince(rid):
+		return 0, false, fmt.Errorf("redis forgot: %w", errChanged)
+	}
+	return time.Duration(age) * time.Millisecond, age >= 0, nil
 }
 
 // changedSince reports whether the server's identity may have been out of date

@@ -21,6 +21,9 @@ var openLua string
 //go:embed lua/claim.lua
 var claimLua string
 
+//go:embed lua/forgot.lua
+var forgotLua string
+
 //go:embed lua/release.lua
 var releaseLua string
 
@@ -57,6 +60,7 @@ var publishLua string
 var (
 	openScript     = redis.NewScript(recordLua + openLua)
 	claimScript    = redis.NewScript(recordLua + claimLua)
+	forgotScript   = redis.NewScript(recordLua + forgotLua)
 	releaseScript  = redis.NewScript(releaseLua)
 	advanceScript  = redis.NewScript(recordLua + advanceLua)
 	recordsScript  = redis.NewScript(recordsLua)

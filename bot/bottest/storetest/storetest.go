@@ -528,6 +528,28 @@ func crashes() []test {
 			}
 			s.move(l, s.message("this", bot.StateIntent), 0, nil)
 		}},
+		{"crash/of the store: it tells that it forgot, and since when", func(s *suite) {
+			memory, ok := s.Store.(bot.Memory)
+			if s.Wipe == nil || !ok {
+				s.Skip("this store cannot be wiped, or asked")
+			}
+			if ago, ever, err := memory.Forgot(s.Context()); ever || err != nil {
+				s.Fatalf("a new store forgot %s ago, %v", ago, err)
+			}
+			s.Wipe()
+			if ago, ever, err := memory.Forgot(s.Context()); !ever || ago > s.Quarantine/2 || err != nil {
+				s.Fatalf("forgot: %v, %s ago, %v; want just now", ever, ago, err)
+			}
+			l := s.claim()
+			time.Sleep(s.Quarantine + 10*time.Millisecond)
+			if ago, ever, err := memory.Forgot(s.Context()); !ever || ago < s.Quarantine || err != nil {
+				s.Fatalf("forgot: %v, %s ago, %v; want %s at least", ever, ago, err, s.Quarantine)
+			}
+			s.release(l)
+			if l := s.claim(); l.Quarantine != 0 {
+				s.Fatalf("being asked began another quarantine: %s", l.Quarantine)
+			}
+		}},
 		{"crash/of the store: what was sent is taken as a fact", func(s *suite) {
 			if s.Wipe == nil {
 				s.Skip("this store cannot be wiped")

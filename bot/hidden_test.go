@@ -1,0 +1,102 @@
+package bot_test
+
+import (
+	"testing"
+	"time"
+
+	"inboxbot/bot"
+	"inboxbot/inboxapi"
+	"inboxbot/inboxapi/inboxapitest"
+)
+
+// A message that came while the reply to an earlier one was on its way stands before
+// that reply. When the store forgets which message the reply was for, a person gets
+// the thread; one in which nobody can be hidden is left as it is.
+func TestWhoIsHiddenBehindAForgottenReply(t *testing.T) {
+	for _, row := range []struct {
+		name  string
+		scene func(w *scene, th inboxapi.Thread)
+		found bool
+	}{
+		{"written while the reply was on its way", func(w *scene, th inboxapi.Thread) {
+			go w.during(20 * time.Second)
+			time.Sleep(6 * time.Second)            // between two sweeps
+			w.sim.Receive(th.ID, "and to Norway?") // the send takes 9 seconds
+			time.Sleep(15 * time.Second)
+			w.store.Wipe()
+		}, true},
+		{"nothing but what was answered", func(w *scene, _ inboxapi.Thread) {
+			w.during(20 * time.Second)
+			w.store.Wipe()
+		}, false},
+		{"two messages, answered long after the second", func(w *scene, th inboxapi.Thread) {
+			w.sim.Receive(th.ID, "and to Norway?")
+			time.Sleep(time.Minute)
+			w.during(20 * time.Second)
+			w.store.Wipe()
+		}, false},
+		{"looked at again before the store forgot", func(w *scene, th inboxapi.Thread) {
+			w.sim.Receive(th.ID, "and to Norway?") // answered together
+			w.during(10 * time.Minute)
+			w.store.Wipe()
+		}, false},
+		{"a person has the thread already", func(w *scene, th inboxapi.Thread) {
+			go w.during(20 * time.Second)
+			time.Sleep(6 * time.Second) // between two sweeps
+			w.sim.Receive(th.ID, "and to Norway?")
+			time.Sleep(15 * time.Second)
+			w.sim.TagProspect(th.ID, "needs-human")
+			w.store.Wipe()
+		}, false},
+		{"a person wrote last", func(w *scene, th inboxapi.Thread) {
+			go w.during(20 * time.Second)
+			time.Sleep(6 * time.Second) // between two sweeps
+			w.sim.Receive(th.ID, "and to Norway?")
+			time.Sleep(15 * time.Second)
+			w.sim.Write(th.ID, inboxapitest.PersonInInbox, "To Norway too.")
+			w.store.Wipe()
+		}, false},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			inScene(t, func(w *scene) {
+				w.deps = func(d *bot.Deps) { d.Memory = w.store }
+				th := w.thread("do you ship to Austria?")
+				stop := w.sim.Inject(inboxapitest.Fault{Operation: opSend, Kind: inboxapitest.Slow, Delay: 9 * time.Second, Times: 1})
+				row.scene(w, th)
+				stop()
+				before := w.sim.Requests()["threads.thread.messages.list"]
+				w.during(10 * time.Minute)
+				w.said(th.ID, "ok") // and nothing more
+				tagged := len(w.sim.TagNames(th.ID)) > 0
+				if row.found {
+					w.outcome(th.ID, bot.Handoff, "hidden")
+				} else if w.last(th.ID).Guard == "hidden" {
+					t.Errorf("handed over: %s", w.last(th.ID).Reason)
+				}
+				if row.found && !tagged {
+					t.Error("nobody is told")
+				}
+				if n := w.sim.Requests()["threads.thread.messages.list"] - before; n > 1 {
+					t.Errorf("%d reads of the thread's messages, want 1 at most", n)
+				}
+			})
+		})
+	}
+}
+
+// Once the process has looked, a later one looks again only at what was answered
+// just before the loss, and a bot whose store never forgot anything never does.
+func TestNobodyIsLookedForWithoutALoss(t *testing.T) {
+	inScene(t, func(w *scene) {
+		w.deps = func(d *bot.Deps) { d.Memory = w.store }
+		for range 20 {
+			w.thread("do you ship to Austria?")
+		}
+		w.during(10 * time.Minute)
+		before := w.sim.Requests()["threads.thread.messages.list"]
+		w.during(10 * time.Minute)
+		if n := w.sim.Requests()["threads.thread.messages.list"] - before; n > 0 {
+			t.Errorf("%d reads of answered threads", n)
+		}
+	})
+}
