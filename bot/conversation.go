@@ -90,7 +90,7 @@ type Conversation struct {
 	readAt  time.Time // this process's clock when its messages were read
 	guessed bool      // Turns are what was known before, and the list row's: a look has to confirm them
 
-	forgotten bool // which message our newest one answered is not known any more
+	forgotten time.Duration // see Bot.forgotten, for our newest message; 0: whom it answers is known
 }
 
 // Last returns the newest inbound turn.
@@ -286,8 +286,8 @@ func (b *Bot) withMessages(c *Conversation, page *inboxapi.MessagePage) {
 	c.Read, c.readAt = true, page.Asked
 	c.Turns = b.dir.turnsOf(page.Messages, &c.Thread, &c.Record)
 	c.More = page.Next != nil || page.IsSyncing
-	if t, ok := c.newest(); ok {
-		c.forgotten = (t.Writer == WriterAPI || t.Writer == WriterUnsure) && b.forgotten(t.At)
+	if t, ok := c.newest(); ok && (t.Writer == WriterAPI || t.Writer == WriterUnsure) {
+		c.forgotten = b.forgotten(t.At)
 	}
 	b.noticeForeign(c)
 	c.Thread.IsSyncing = c.Thread.IsSyncing || page.IsSyncing

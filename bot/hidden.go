@@ -18,10 +18,11 @@ type Memory interface {
 
 // A message that comes while our reply to an earlier one is on its way stands
 // before that reply: the thread looks answered. As long as the ledger knows which
-// message the reply was for, a second look finds it (see Conversation.Unanswered).
-// When the store loses its memory between the send and the second look, nothing
-// but the messages themselves is left to tell, so the threads of that time are
-// looked at once, and a person gets those in which somebody may be hidden.
+// message the reply was for, a second look finds it (see Conversation.Unanswered),
+// and it may then wait for hours, as every other. When the store loses its memory,
+// nothing but the messages themselves is left to tell, so every thread that was
+// answered within MaxAge is looked at once, after everybody who is known to wait,
+// and a person gets those in which somebody may be hidden.
 
 const safetyHidden = "hidden"
 
@@ -62,29 +63,36 @@ func (s *status) beforeLoss(at time.Time) bool {
 	return at.Before(s.forgotAt)
 }
 
-// forgotten reports whether the store may have lost the record of a reply that
-// was sent at this time, before its second look: one that was on its way when
-// the memory was lost appears a little later.
-func (b *Bot) forgotten(at time.Time) bool {
+// forgotten is how long before a reply of ours, sent at this time, somebody may
+// have written whom the reply does not answer and the store has forgotten; 0 when it
+// has forgotten nothing of that time. The look before a send misses what comes until
+// its end; of the last sends before the loss, which had no second look, it is not
+// even known whether they ended in time.
+func (b *Bot) forgotten(at time.Time) time.Duration {
 	b.state.mu.Lock()
-	defer b.state.mu.Unlock()
 	lost := b.state.forgotAt
-	return b.cfg.Live && !lost.IsZero() &&
-		at.After(lost.Add(-b.cfg.FollowUp-b.cfg.inDoubtFor())) && at.Before(lost.Add(b.cfg.inDoubtFor()))
+	b.state.mu.Unlock()
+	switch doubt := b.cfg.inDoubtFor(); {
+	case !b.cfg.Live, lost.IsZero(), at.Before(lost.Add(-b.cfg.MaxAge)), at.After(lost.Add(doubt)):
+		return 0
+	case at.After(lost.Add(-b.cfg.FollowUp - doubt)):
+		return doubt
+	}
+	return lookAge + b.cfg.Send
 }
 
 // mayHide reports whether somebody may be hidden behind the newest message of a
 // row, which is ours. It does so once for each such message.
 func (b *Bot) mayHide(row *inboxapi.Thread) bool {
 	m := row.LastMessage
-	return m.CampaignID == nil && b.forgotten(m.CreatedAt) && b.said.first("hidden "+row.ID, m.ID)
+	return m.CampaignID == nil && b.forgotten(m.CreatedAt) > 0 && b.said.first("hidden "+row.ID, m.ID)
 }
 
 // hidden finds the message that nobody may have answered: it came so shortly
 // before our reply that it may not have been seen, after another one that the
 // reply may have been for instead.
 func hidden(j *judge, c *Conversation) (Outcome, bool) {
-	if !c.forgotten {
+	if c.forgotten == 0 {
 		return Outcome{}, false
 	}
 	i := len(c.Turns) - 1
@@ -98,7 +106,7 @@ func hidden(j *judge, c *Conversation) (Outcome, bool) {
 		return Outcome{}, false
 	}
 	last, reply := c.Turns[i], c.Turns[i+1]
-	if c.Record.Done(last.ID, last.At) || reply.At.Sub(last.At) > j.cfg.inDoubtFor() {
+	if c.Record.Done(last.ID, last.At) || reply.At.Sub(last.At) > c.forgotten {
 		return Outcome{}, false
 	}
 	return Outcome{

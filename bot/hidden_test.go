@@ -25,6 +25,19 @@ func TestWhoIsHiddenBehindAForgottenReply(t *testing.T) {
 			time.Sleep(15 * time.Second)
 			w.store.Wipe()
 		}, true},
+		{"found, and told to wait for opening hours", func(w *scene, th inboxapi.Thread) {
+			w.rules.judge = func(c *bot.Conversation) bot.Verdict {
+				if last, _ := c.Last(); last.Text == "and to Norway?" {
+					return bot.Verdict{Guard: "closed", Outcome: bot.Outcome{Action: bot.Wait, Reason: "closed"}}
+				}
+				return alwaysReply(c)
+			}
+			go w.during(3 * time.Hour)
+			time.Sleep(6 * time.Second)
+			w.sim.Receive(th.ID, "and to Norway?")
+			time.Sleep(3*time.Hour + time.Second)
+			w.store.Wipe()
+		}, true},
 		{"nothing but what was answered", func(w *scene, _ inboxapi.Thread) {
 			w.during(20 * time.Second)
 			w.store.Wipe()
@@ -35,8 +48,9 @@ func TestWhoIsHiddenBehindAForgottenReply(t *testing.T) {
 			w.during(20 * time.Second)
 			w.store.Wipe()
 		}, false},
-		{"looked at again before the store forgot", func(w *scene, th inboxapi.Thread) {
-			w.sim.Receive(th.ID, "and to Norway?") // answered together
+		{"two messages, answered together once they had settled", func(w *scene, th inboxapi.Thread) {
+			w.cfg.Settle = 15 * time.Second
+			w.sim.Receive(th.ID, "and to Norway?")
 			w.during(10 * time.Minute)
 			w.store.Wipe()
 		}, false},
@@ -84,8 +98,7 @@ func TestWhoIsHiddenBehindAForgottenReply(t *testing.T) {
 	}
 }
 
-// Once the process has looked, a later one looks again only at what was answered
-// just before the loss, and a bot whose store never forgot anything never does.
+// A bot whose store never forgot anything looks behind nobody.
 func TestNobodyIsLookedForWithoutALoss(t *testing.T) {
 	inScene(t, func(w *scene) {
 		w.deps = func(d *bot.Deps) { d.Memory = w.store }

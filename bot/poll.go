@@ -174,7 +174,7 @@ func (b *Bot) consider(ctx context.Context, page *inboxapi.ThreadPage, readAt ti
 		judging.Go(func() error { return b.judgeRow(ctx, &gen, c, noStore) }) // should it fail, the others can be judged all the same
 	}
 	for _, row := range hiding {
-		b.work.offer(&candidate{thread: row.ID, row: row, readAt: readAt, page: ref, record: records[row.ID], due: time.Now()})
+		b.work.offer(&candidate{thread: row.ID, row: row, readAt: readAt, page: ref, record: records[row.ID], due: time.Now(), behind: true})
 	}
 	return judging.Wait()
 }

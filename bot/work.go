@@ -28,6 +28,7 @@ type candidate struct {
 	tries    int       // failed attempts in a row
 	failing  time.Time // since when
 	failures error     // the last one's
+	behind   bool      // somebody may be hidden behind our newest message
 	wrong    int       // guesses at its messages in a row that a look has refuted; its worker's alone
 
 	in *queue // where it waits, and at which place; nil: a worker has it
@@ -196,6 +197,7 @@ func (w *work) update(old, c *candidate) {
 			old.page = c.page // else it is still behind the cursor it was first found behind
 			old.arrived = old.busy
 			old.due, old.parked = c.due, c.parked
+			old.behind = c.behind
 		}
 	}
 	// What a guard makes wait goes on waiting while its row stays as it is: the row
@@ -303,6 +305,9 @@ func (c *candidate) before(d *candidate) bool {
 
 // secondLook reports whether nothing is known of the thread but our own reply.
 func (c *candidate) secondLook() bool {
+	if c.behind {
+		return true
+	}
 	if c.record.State != StateSent {
 		return false
 	}
@@ -409,7 +414,7 @@ func (w *work) oldest(now time.Time) (age time.Duration, waiting int) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	for _, c := range w.all {
-		if at := c.waitsSince(); (!c.parked || c.held) && !at.IsZero() {
+		if at := c.waitsSince(); (!c.parked || c.held) && !c.behind && !at.IsZero() {
 			waiting++
 			age = max(age, now.Sub(at))
 		}

@@ -22,10 +22,7 @@ type tally struct {
 	// hidden is lost but for a message of ours standing after it that answers an
 	// older one: whoever reads lists alone takes it for answered.
 	hidden []finding
-	// forgotten is hidden when Redis lost what it knew before the second look:
-	// then nobody can tell whom a message of ours answers.
-	forgotten []finding
-	odd       []string // what the harness itself cannot explain
+	odd    []string // what the harness itself cannot explain
 }
 
 // finding is one message with which something is wrong.
@@ -51,8 +48,8 @@ func hear(m *inboxapi.Message, th *inboxapi.Thread) spoken {
 	return s
 }
 
-// count goes through every thread. losses are when Redis lost its memory.
-func (w *chaosWorld) count(losses []time.Time) tally {
+// count goes through every thread.
+func (w *chaosWorld) count() tally {
 	var t tally
 	for _, th := range w.api.Threads() {
 		transcript := w.api.Transcript(th.ID)
@@ -61,7 +58,7 @@ func (w *chaosWorld) count(losses []time.Time) tally {
 			all[i] = hear(&transcript[i], &th)
 			all[i].skip = all[i].skip || all[i].inbound && w.left(all[i].number)
 		}
-		t.countThread(th.ID, all, w.isHanded(th.ID), losses)
+		t.countThread(th.ID, all, w.isHanded(th.ID))
 	}
 	stored := 0
 	for _, r := range w.api.Log() {
@@ -75,7 +72,7 @@ func (w *chaosWorld) count(losses []time.Time) tally {
 	return t
 }
 
-func (t *tally) countThread(thread string, all []spoken, handed bool, losses []time.Time) {
+func (t *tally) countThread(thread string, all []spoken, handed bool) {
 	place, answers := map[string]int{}, map[string]int{}
 	for i, m := range all {
 		switch {
@@ -100,46 +97,34 @@ func (t *tally) countThread(thread string, all []spoken, handed bool, losses []t
 			continue
 		}
 		f := finding{thread, m.number}
-		switch hiddenBy, covered := cover(all, i, place); {
+		switch behindOurs, covered := cover(all, i, place); {
 		case m.skip && !covered:
 			t.skipped++
 		case covered:
-		case hiddenBy == nil:
-			t.lost = append(t.lost, f)
-		case slices.ContainsFunc(losses, func(at time.Time) bool { return justAround(at, hiddenBy.at) }):
-			t.forgotten = append(t.forgotten, f)
-		default:
+		case behindOurs:
 			t.hidden = append(t.hidden, f)
+		default:
+			t.lost = append(t.lost, f)
 		}
 	}
 }
 
 // cover looks for what took care of the inbound message at i: an answer to it or
 // to a newer one, wherever it stands; a person who wrote after it; a newer one
-// that needs no answer. Else hiddenBy is the newest message of the bot after it,
-// if any.
-func cover(all []spoken, i int, place map[string]int) (hiddenBy *spoken, covered bool) {
+// that needs no answer. Else behindOurs says whether a message of the bot stands
+// after it.
+func cover(all []spoken, i int, place map[string]int) (behindOurs, covered bool) {
 	for j, m := range all {
 		switch {
 		case m.bot && place[m.number] >= i,
 			j > i && !m.inbound && !m.bot,
 			j > i && m.skip:
-			return nil, true
+			return false, true
 		case j > i && m.bot:
-			hiddenBy = &all[j]
+			behindOurs = true
 		}
 	}
-	return hiddenBy, all[i].skip && hiddenBy == nil && i == len(all)-1
-}
-
-// chaosHoldUp is the longest that a second look, and the answer it leads to, may
-// be held up by a quarantine and by the model being away.
-const chaosHoldUp = 40 * time.Second
-
-// justAround reports whether Redis lost its memory between the begin of a send
-// and the end of what follows a second look at its thread.
-func justAround(loss, visible time.Time) bool {
-	return loss.After(visible.Add(-chaosSend-chaosLate-time.Second)) && loss.Before(visible.Add(chaosHoldUp))
+	return behindOurs, all[i].skip && !behindOurs && i == len(all)-1
 }
 
 // story is everything known of a thread, in order: its messages, what the API

@@ -274,7 +274,7 @@ func (r *round) String() string {
 
 // totals are the figures of several rounds.
 type totals struct {
-	rounds, inbound, sent, twice, lost, hidden, forgotten, skipped, handed, inDoubt, inDoubtSends int
+	rounds, inbound, sent, twice, lost, hidden, skipped, handed, inDoubt, inDoubtSends int
 	kills, naps, restarts, wipes, fails, pauses, whilePaused, swaps, refused                      int
 	logged, tokens                                                                                int64
 
@@ -285,7 +285,7 @@ func (s *totals) add(r *round) {
 	s.rounds++
 	for to, n := range map[*int]int{
 		&s.inbound: r.inbound, &s.sent: r.sent, &s.twice: len(r.twice), &s.lost: len(r.lost), &s.hidden: len(r.hidden),
-		&s.forgotten: len(r.forgotten), &s.skipped: r.skipped, &s.handed: r.handed, &s.inDoubt: r.handedInDoubt, &s.inDoubtSends: r.inDoubtSends,
+		&s.skipped: r.skipped, &s.handed: r.handed, &s.inDoubt: r.handedInDoubt, &s.inDoubtSends: r.inDoubtSends,
 		&s.kills: r.kills, &s.naps: r.naps, &s.restarts: r.restarts, &s.wipes: r.wipes, &s.fails: r.fails,
 		&s.pauses: r.pauses, &s.whilePaused: len(r.whilePaused), &s.swaps: r.swaps, &s.refused: r.refused,
 		&s.drafts: r.drafts, &s.approved: r.approved, &s.edited: r.edited, &s.rejected: r.rejected, &s.handedDrafts: r.handedDrafts,
@@ -299,10 +299,10 @@ func (s *totals) add(r *round) {
 
 func (s totals) String() string {
 	return fmt.Sprintf("%d rounds, %d inbound, %d sent, %d answered twice, %d lost, %d hidden; %d handed over, %d of them in doubt (%.1f %% of inbound); "+
-		"%d skipped, %d hidden by a loss of Redis; %d sends in doubt, %d kills, %d naps, %d restarts, %d wipes, %d failovers, "+
+		"%d skipped; %d sends in doubt, %d kills, %d naps, %d restarts, %d wipes, %d failovers, "+
 		"%d pauses (%d sent meanwhile), %d edits of the rules, %d requests refused by the API's limits; %d decisions logged and %d tokens counted since the last wipe",
 		s.rounds, s.inbound, s.sent, s.twice, s.lost, s.hidden, s.handed, s.inDoubt, 100*float64(s.inDoubt)/float64(max(1, s.inbound)),
-		s.skipped, s.forgotten, s.inDoubtSends, s.kills, s.naps, s.restarts, s.wipes, s.fails,
+		s.skipped, s.inDoubtSends, s.kills, s.naps, s.restarts, s.wipes, s.fails,
 		s.pauses, s.whilePaused, s.swaps, s.refused, s.logged, s.tokens)
 }
 
@@ -404,16 +404,15 @@ func (r *round) isSettled(team string) bool {
 		return false
 	}
 	if r.plan.naive {
-		return len(r.world.count(nil).lost) == 0
+		return len(r.world.count().lost) == 0
 	}
 	open, err := r.store.open(team)
-	return err == nil && len(open) == 0 && len(r.world.count(nil).lost) == 0
+	return err == nil && len(open) == 0 && len(r.world.count().lost) == 0
 }
 
 // total counts.
 func (r *round) total() {
-	losses := append(r.diary.times("wipe"), r.diary.times("failover")...)
-	r.tally = r.world.count(losses)
+	r.tally = r.world.count()
 	if r.desk != nil {
 		r.deskTally = r.desk.count(r.world, r.fleet)
 	}
