@@ -89,6 +89,8 @@ type Conversation struct {
 
 	readAt  time.Time // this process's clock when its messages were read
 	guessed bool      // Turns are what was known before, and the list row's: a look has to confirm them
+
+	undelivered Turn // the bot's last reply, when it was accepted and then not delivered; zero: that is not so
 }
 
 // Last returns the newest inbound turn.
@@ -284,6 +286,7 @@ func (b *Bot) withMessages(c *Conversation, page *inboxapi.MessagePage) {
 	c.Read, c.readAt = true, page.Asked
 	c.Turns = b.dir.turnsOf(page.Messages, &c.Thread, &c.Record)
 	c.More = page.Next != nil || page.IsSyncing
+	c.undelivered = b.dir.undelivered(page.Messages, &c.Thread, &c.Record)
 	b.noticeForeign(c)
 	c.Thread.IsSyncing = c.Thread.IsSyncing || page.IsSyncing
 }
