@@ -1,6 +1,7 @@
 package bot_test
 
 import (
+	"context"
 	"slices"
 	"sync"
 	"testing"
@@ -28,7 +29,14 @@ func TestAnotherProcessLeavesTheSecondLookToItsTime(t *testing.T) {
 				w.sim.Receive(th.ID, "second", inboxapitest.At(m.CreatedAt.Add(-time.Second)))
 			})
 		})
-		go w.during(20 * time.Second) // replies, and stops
+		replies, stop := w.start(), time.Now().Add(20*time.Second)
+		go func() {
+			ctx, cancel := context.WithDeadline(w.t.Context(), stop)
+			defer cancel()
+			if err := replies.Run(ctx); err != nil {
+				t.Error(err)
+			}
+		}()
 		time.Sleep(time.Second)
 		w.during(10 * time.Minute)
 		w.said(th.ID, "ok", "ok")
