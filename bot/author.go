@@ -98,6 +98,22 @@ func (d *directory) turnsOf(messages []inboxapi.Message, th *inboxapi.Thread, re
 	return turns
 }
 
+// undelivered returns the bot's last reply when all there is of it, under whatever
+// ID it is listed, was not delivered.
+func (d *directory) undelivered(messages []inboxapi.Message, th *inboxapi.Thread, rec *Record) (lost Turn) {
+	for i := range messages {
+		m := &messages[i]
+		if d.sideOf(m.AuthorID, th) != SideOurs || m.ID != rec.SentID && !rec.isCopyOfOurs(m) {
+			continue
+		}
+		if !m.Failed {
+			return Turn{}
+		}
+		lost = Turn{ID: m.ID, At: m.CreatedAt, Side: SideOurs}
+	}
+	return lost
+}
+
 // mediaOf names what travels with a message. The API leaves an attachment's
 // shape open, so this takes a "type" or "kind" where there is one and the name
 // of the only field otherwise, and never fails: something is there, or nothing.

@@ -321,6 +321,7 @@ func (b *Bot) lookAround(ctx context.Context, polls *rhythm) {
 		return
 	}
 	before := b.work.arrivals()
+	asked := b.pages.polled.Load()
 	err := b.sweep(ctx)
 	if now := time.Now(); err == nil && !now.Before(polls.side) {
 		polls.side = now.Add(deepEvery)
@@ -331,6 +332,7 @@ func (b *Bot) lookAround(ctx context.Context, polls *rhythm) {
 	}
 	b.state.swept(err)
 	polls.after(b.work.arrivals() > before, err, time.Now())
+	polls.pay(b.pages.polled.Load()-asked, time.Now())
 	if b.work.atHand() > backlog*b.cfg.Concurrency {
 		polls.busy = time.Now().Add(backlogPause)
 	}
@@ -349,21 +351,38 @@ const (
 type rhythm struct {
 	min, max time.Duration
 	every    time.Duration
-	next     time.Time // the next sweep
-	busy     time.Time // until then none while there is a backlog
-	due      time.Time // the next question what the ledger holds open
-	side     time.Time // the next glance at the side views
-	lead     bool      // this process is the one that polls
+	next     time.Time     // the next sweep
+	busy     time.Time     // until then none while there is a backlog
+	due      time.Time     // the next question what the ledger holds open
+	side     time.Time     // the next glance at the side views
+	price    time.Duration // what a request costs of the share of the quota
+	paid     time.Time     // up to when the requests so far have used it
+	lead     bool          // this process is the one that polls
 }
 
 // requestsADay is the team's daily quota (Inbox FAQ, "Rate limits").
 const requestsADay = 100_000
 
 func (b *Bot) newRhythm() *rhythm {
+	price := time.Duration(float64(24*time.Hour+2*pollCredit) / (b.cfg.QuotaShare * requestsADay))
 	// A sweep in which nothing changed costs one request a view.
-	floor := time.Duration(float64(24*time.Hour) * float64(len(b.views())) / (b.cfg.QuotaShare * requestsADay))
-	least := max(b.cfg.Every, floor)
-	return &rhythm{min: least, max: max(b.cfg.EveryMax, least), every: least, side: time.Now().Add(b.cfg.EveryMax)}
+	least := max(b.cfg.Every, time.Duration(len(b.views()))*price)
+	return &rhythm{min: least, max: max(b.cfg.EveryMax, least), every: least, side: time.Now().Add(b.cfg.EveryMax), price: price}
+}
+
+// pollCredit is how much of the share that was not used is kept for sweeps of many
+// pages. As much again is how far one may go beyond it.
+const pollCredit = time.Hour
+
+// pay puts the next sweep off until the share of the quota has paid for n requests.
+func (r *rhythm) pay(n int64, now time.Time) {
+	if credit := now.Add(-pollCredit); r.paid.Before(credit) {
+		r.paid = credit
+	}
+	r.paid = r.paid.Add(time.Duration(n) * r.price)
+	if r.next.Before(r.paid) {
+		r.next = r.paid
+	}
 }
 
 func (r *rhythm) after(arrived bool, err error, now time.Time) {

@@ -234,3 +234,21 @@ func TestASweepWhileAWorkerThinks(t *testing.T) {
 		w.said(th.ID, "ok")
 	})
 }
+
+// Polling keeps to its share of the day's quota, deep walks and side views included,
+// also when that is little for so many threads.
+func TestPollingKeepsToItsShare(t *testing.T) {
+	inScene(t, func(w *scene) {
+		w.cfg.QuotaShare, w.cfg.Every = 0.005, time.Second // 500 requests
+		w.rules.judge = func(*bot.Conversation) bot.Verdict {
+			return bot.Verdict{Guard: "leave", Outcome: bot.Outcome{Action: bot.Skip}}
+		}
+		for range 150 {
+			w.thread("hi")
+		}
+		w.during(24 * time.Hour)
+		if n := w.sim.Requests()["threads.list"]; n > 500 || n < 400 {
+			t.Errorf("%d list requests in a day, want up to 500", n)
+		}
+	})
+}

@@ -90,7 +90,8 @@ type Conversation struct {
 	readAt  time.Time // this process's clock when its messages were read
 	guessed bool      // Turns are what was known before, and the list row's: a look has to confirm them
 
-	forgotten time.Duration // see Bot.forgotten, for our newest message; 0: whom it answers is known
+	forgotten   time.Duration // see Bot.forgotten, for our newest message; 0: whom it answers is known
+	undelivered Turn          // the bot's last reply, when it was accepted and then not delivered; zero: that is not so
 }
 
 // Last returns the newest inbound turn.
@@ -289,6 +290,7 @@ func (b *Bot) withMessages(c *Conversation, page *inboxapi.MessagePage) {
 	if t, ok := c.newest(); ok && (t.Writer == WriterAPI || t.Writer == WriterUnsure) {
 		c.forgotten = b.forgotten(t.At)
 	}
+	c.undelivered = b.dir.undelivered(page.Messages, &c.Thread, &c.Record)
 	b.noticeForeign(c)
 	c.Thread.IsSyncing = c.Thread.IsSyncing || page.IsSyncing
 }

@@ -240,6 +240,12 @@ func (d *directory) member(ctx context.Context, name string) (inboxapi.Member, b
 	return inboxapi.Member{}, false, nil
 }
 
+// hasTag reports whether the team has a tag with the ID.
+func (d *directory) hasTag(id string) bool {
+	_, ok := get(d, &d.tags, id)
+	return ok
+}
+
 // tagID finds a tag by name, case-insensitively.
 func (d *directory) tagID(name string) (string, bool) {
 	d.mu.RLock()

@@ -89,6 +89,7 @@ func (h *handling) look(ctx context.Context) (look, error) {
 // there: better than a message read twice.
 func (h *handling) deliver(ctx context.Context, intent Record, looked look) result {
 	b := h.bot
+	h.c.thrown = 0
 	intent.Token, intent.Base, intent.LookedAt = h.lease.Token, looked.base, looked.api
 	if !h.advance(ctx, intent, b.cfg.Visible) {
 		// Nothing has been sent. Should the intent have been written all the same,
@@ -120,8 +121,16 @@ func (h *handling) overtaken(ctx context.Context) result {
 	if row, err := h.bot.Inbox.GetThread(ctx, h.c.thread); err == nil {
 		h.bot.work.learn(h.c, row)
 	}
+	if h.c.thrown++; h.c.thrown > overtakenMost {
+		return h.unsendable(ctx, errOvertaken)
+	}
 	return result{again: 50 * time.Millisecond}
 }
+
+// overtakenMost is how many drafts in a row may be overtaken before one more counts
+// as a failure: somebody never stops writing, or Inbox shows the thread another way
+// at each look. Every draft asks the model.
+const overtakenMost = 5
 
 func (h *handling) takeBack(ctx context.Context, intent Record, again time.Duration) {
 	intent.State = StateRetry

@@ -69,6 +69,9 @@ func (b *Bot) handle(ctx context.Context, c *candidate) result {
 	}
 
 	if m, ok := h.conv.newest(); ok && m.Side != SideOurs && lease.Record.Done(m.ID, m.At) {
+		if lease.Record.State == StateSent {
+			return h.secondLook(ctx)
+		}
 		b.close(ctx, lease) // another process was quicker
 		return result{}
 	}
@@ -222,18 +225,8 @@ const pausedPause = 2 * time.Second
 // judge it again. Only what the ledger holds open is closed.
 func (h *handling) skip(ctx context.Context, o Outcome) result {
 	r := h.lease.Record
-	if h.verdict.Guard == safetyTurn && r.State == StateSent && h.bot.shadowing() {
-		return h.compare(ctx)
-	}
 	if h.verdict.Guard == safetyTurn && r.State == StateSent {
-		// The second look after a send. Nobody wrote while our reply was on its way,
-		// if what was read is new enough to show the reply.
-		if !h.shows(r.SentID) && h.lease.StoreNow.Sub(r.At) < secondLookFor {
-			h.bot.postpone(ctx, h.c.thread, waitPause)
-			return result{again: waitPause, parked: true}
-		}
-		h.advance(ctx, r, 0)
-		return result{}
+		return h.secondLook(ctx)
 	}
 	if h.verdict.Guard == safetyTurn && (r.State == StateWaiting || r.State == StateRetry) {
 		if newest, _ := h.conv.newest(); newest.At.Before(r.MessageAt) {
@@ -248,6 +241,35 @@ func (h *handling) skip(ctx context.Context, o Outcome) result {
 		h.bot.close(ctx, h.lease)
 	}
 	h.report(ctx)
+	return result{}
+}
+
+// secondLook is the look at a thread some time after our reply. Somebody may have
+// written while it was on its way, if what was read is new enough to show the reply;
+// and what Inbox accepted may not have been delivered. Whoever comes here early, as
+// another process does that was about to answer too, leaves it to its time.
+func (h *handling) secondLook(ctx context.Context) result {
+	b, r := h.bot, h.lease.Record
+	if b.shadowing() {
+		return h.compare(ctx)
+	}
+	newest, _ := h.conv.newest()
+	if lost := h.conv.undelivered; lost.ID != "" && newest.Side != SideOurs {
+		// What the reply was to has come to its end: a person gets the thread for the
+		// reply that is newer.
+		h.lease.Record.MessageID, h.lease.Record.MessageAt = lost.ID, lost.At
+		return h.inDoubt(ctx, "the reply was accepted and then not delivered")
+	}
+	ago := h.conv.Now.Sub(r.Own[r.SentID])
+	again := min(b.cfg.FollowUp, b.cfg.FollowUp-ago)
+	if again <= 0 && !h.shows(r.SentID) && ago < secondLookFor {
+		again = waitPause
+	}
+	if again > 0 {
+		b.postpone(ctx, h.c.thread, again)
+		return result{again: again, parked: true}
+	}
+	h.advance(ctx, r, 0)
 	return result{}
 }
 

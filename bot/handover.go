@@ -49,7 +49,9 @@ func (h *handling) farewell(ctx context.Context, o Outcome) (result, bool) {
 	if name == "" {
 		return result{}, false
 	}
-	looked, err := h.look(ctx)
+	inTime, cancel := context.WithTimeout(ctx, h.lease.Left(time.Now())-b.cfg.Send-b.cfg.sendMargin()) // what the handoff needs of the lease is left
+	looked, err := h.look(inTime)
+	cancel()
 	switch {
 	case errors.Is(err, errOvertaken):
 		return h.overtaken(ctx), true
@@ -192,23 +194,31 @@ func (h *handling) tag(ctx context.Context, row *inboxapi.Thread, r Record) erro
 	if row.Prospect.ExternalID == nil {
 		return &inboxapi.Error{Status: 404, Message: "the prospect has no Inbox ID and cannot be tagged"}
 	}
-	tag, err := b.ensureTag(ctx, r.Tag)
-	if err != nil {
-		return err
-	}
 	prospect, err := b.Inbox.Prospect(ctx, *row.Prospect.ExternalID)
 	if err != nil {
 		return fmt.Errorf("prospect: %w", err)
 	}
-	update := inboxapi.ContextUpdate{AddTags: []string{tag}}
+	update := inboxapi.ContextUpdate{}
 	head, note := h.noteOf(r)
 	if notes, changed := withNote(prospect.Context.Notes, head, note); changed {
 		update.Notes = inboxapi.Set(notes)
 	}
-	if _, err := b.Inbox.UpdateProspectContext(ctx, *row.Prospect.ExternalID, update); err != nil {
-		return fmt.Errorf("tag: %w", err)
+	for again := false; ; again = true {
+		tag, err := b.ensureTag(ctx, r.Tag)
+		if err != nil {
+			return err
+		}
+		update.AddTags = []string{tag}
+		_, err = b.Inbox.UpdateProspectContext(ctx, *row.Prospect.ExternalID, update)
+		var refused *inboxapi.Error
+		switch {
+		case err == nil:
+			return nil
+		case again, !errors.As(err, &refused), !permanent(refused.Status), b.dir.refreshTags(ctx, 0) != nil, b.dir.hasTag(tag):
+			return fmt.Errorf("tag: %w", err)
+		}
+		// Somebody has deleted the tag since the list was read: it is made anew.
 	}
-	return nil
 }
 
 func (h *handling) assign(ctx context.Context, row *inboxapi.Thread, name string) error {

@@ -7,6 +7,7 @@ import (
 	"maps"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"inboxbot/inboxapi"
@@ -214,6 +215,7 @@ type pages struct {
 	mu       sync.Mutex
 	seen     map[pageRef]*pageRead
 	together map[pageRef]chan struct{} // by page, for those who gather
+	polled   atomic.Int64              // pages read to find work
 	until    time.Time
 }
 
@@ -233,8 +235,9 @@ func newPages() *pages {
 	return &pages{seen: map[pageRef]*pageRead{}, together: map[pageRef]chan struct{}{}}
 }
 
-// read reads a page and remembers it.
+// read reads a page to find work, and remembers it.
 func (p *pages) read(ctx context.Context, api Threads, ref pageRef) (*inboxapi.ThreadPage, time.Time, error) {
+	p.polled.Add(1)
 	return p.fresh(ctx, api, ref, 0)
 }
 

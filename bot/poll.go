@@ -245,9 +245,11 @@ func (b *Bot) judgeRow(ctx context.Context, gen *Generation, c *candidate, noSto
 }
 
 // fading reports whether a thread that a guard makes wait has to be noted again
-// lest it grow too old: an outage ages messages, opening hours do not.
+// lest it grow too old: an outage ages messages, also one of our account on X,
+// opening hours do not.
 func (b *Bot) fading(c *Conversation, v Verdict) bool {
-	return v.Outcome.Action == Wait && v.Guard != guardModelDown && c.Now.Sub(c.Record.SeenAt) > b.cfg.MaxAge/4
+	outage := v.Guard == guardModelDown || v.Guard == safetyOffline
+	return v.Outcome.Action == Wait && !outage && c.Now.Sub(c.Record.SeenAt) > b.cfg.MaxAge/4
 }
 
 // note writes into the ledger that a message was seen and waits, once per

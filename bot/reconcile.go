@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"inboxbot/inboxapi"
@@ -60,6 +61,8 @@ func (h *handling) reconcile(ctx context.Context) result {
 		return result{again: again}
 	case r.Say != "": // a person gets it either way, for the reason there was
 		return h.handFrom(ctx, r)
+	case found && h.conv.writtenBefore(m, r):
+		return h.inDoubt(ctx, "another message of ours stands in the thread, behind one that it may not have answered")
 	case found:
 		// Somebody wrote, or something rewrote our words: answered either way.
 		r.State, r.Reason, r.Text = StateAnswered, "another message of ours stands in the thread", ""
@@ -119,6 +122,17 @@ func (b *Bot) findSent(newestFirst []inboxapi.Message, row *inboxapi.Thread, r R
 		other = m
 	}
 	return other, other != nil
+}
+
+// writtenBefore reports whether the prospect wrote after the message of r and before
+// m of our side, which no person wrote who would have read it.
+func (c *Conversation) writtenBefore(m *inboxapi.Message, r Record) bool {
+	if w := writerOf(m, &r); w == WriterPerson || w == WriterPersonX {
+		return false
+	}
+	return slices.ContainsFunc(c.Turns, func(t Turn) bool {
+		return t.Side == SideProspect && r.Newer(t.ID, t.At) && t.At.Before(m.CreatedAt)
+	})
 }
 
 func (b *Bot) postpone(ctx context.Context, thread string, d time.Duration) {

@@ -79,7 +79,7 @@ var safeties = []safety{
 	{"own-account", false, ownAccount},
 	{"request", false, request},
 	{"syncing", false, syncing},
-	{"account-offline", false, accountOffline},
+	{safetyOffline, false, accountOffline},
 	{"too-old", false, tooOld},
 	{"handed-over", false, handedOver},
 	{safetyTookOver, true, personTookOver},
@@ -90,6 +90,7 @@ var safeties = []safety{
 
 const (
 	safetyTurn     = "not-our-turn"
+	safetyOffline  = "account-offline"
 	safetySettling = "settling"
 	safetyLoop     = "loop"
 	safetyTookOver = "person-took-over"

@@ -30,6 +30,7 @@ type candidate struct {
 	failures error     // the last one's
 	behind   bool      // somebody may be hidden behind our newest message
 	wrong    int       // guesses at its messages in a row that a look has refuted; its worker's alone
+	thrown   int       // drafts in a row that a look has overtaken; its worker's alone
 
 	in *queue // where it waits, and at which place; nil: a worker has it
 	at int

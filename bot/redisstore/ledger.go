@@ -40,7 +40,7 @@ const longest = 64
 //   - Own and SentID are added to what is known, never taken away; the 64 newest
 //     of the last 48 hours are kept. SentSum, HandedAt and HandedTag stay until
 //     there are others, and Seen is added to what was seen before.
-//   - Terminal and closed records are forgotten after Options.Retention.
+//   - Records that are not open are forgotten after Options.Retention.
 func (s *Store) Advance(ctx context.Context, l bot.Lease, next bot.Record, again time.Duration) error {
 	if l.Thread == "" {
 		return fmt.Errorf("redis advance: %w", errNoThread)

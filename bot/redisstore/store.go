@@ -11,7 +11,7 @@
 // namespace a part of its own when there is one:
 //
 //	inboxbot:{team}:c:<thread>  string  the claim: a token, gone with the lease
-//	inboxbot:{team}:r:<thread>  hash    the record; expires only when terminal
+//	inboxbot:{team}:r:<thread>  hash    the record; expires only when the thread is not open
 //	inboxbot:{team}:open        zset    open threads by the ms they are due
 //	inboxbot:{team}:gen         hash    run id, generation, end of the quarantine
 //	inboxbot:{team}:lead        string  the replica that polls

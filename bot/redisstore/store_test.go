@@ -9,6 +9,7 @@ import (
 	"net"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -453,7 +454,7 @@ func TestTerminalRecordsExpire(t *testing.T) {
 		_, c := mini(t)
 		s := open(t, redisstore.Options{Client: c, Team: "team", Fresh: true})
 		ctx := t.Context()
-		for _, id := range []string{"ended", "open"} {
+		for _, id := range []string{"ended", "to be looked at", "open"} {
 			l := must(s.Claim(ctx, id))
 			if err := s.Advance(ctx, l, intent("m"), 0); err != nil {
 				t.Fatal(err)
@@ -463,17 +464,24 @@ func TestTerminalRecordsExpire(t *testing.T) {
 		if err := s.Advance(ctx, bot.Lease{Thread: "ended"}, sent, 0); err != nil {
 			t.Fatal(err)
 		}
+		if err := s.Advance(ctx, bot.Lease{Thread: "to be looked at"}, sent, time.Minute); err != nil {
+			t.Fatal(err)
+		}
 		time.Sleep(29 * 24 * time.Hour)
 		if r := must(s.Records(ctx, []string{"ended"}))["ended"]; r.State != bot.StateSent {
 			t.Errorf("after 29 days %+v", r)
 		}
 		time.Sleep(25 * time.Hour)
-		r := must(s.Records(ctx, []string{"ended", "open"}))
+		r := must(s.Records(ctx, []string{"ended", "to be looked at", "open"}))
 		if r["ended"].State != bot.StateNone {
 			t.Errorf("after 30 days %+v", r["ended"])
 		}
 		if r["open"].State != bot.StateIntent || r["open"].Text == "" {
 			t.Errorf("an open record after 30 days: %+v", r["open"])
+		}
+		// Due would name it for ever, without anything to take off the list.
+		if due := must(s.Due(ctx, 9)); !slices.Contains(due, "to be looked at") || r["to be looked at"].State != bot.StateSent {
+			t.Errorf("due %q after 30 days, with the record %+v", due, r["to be looked at"])
 		}
 	})
 }

@@ -165,7 +165,7 @@ if promised and rec.nat then -- a newer message waits
   end
 end
 
-write(KEYS[2], new, now, (terminal[state] or not open) and retention or 0)
+write(KEYS[2], new, now, open and 0 or retention) -- what is named as open must be there
 if open then
   redis.call('ZADD', KEYS[4], int(due), thread)
 else

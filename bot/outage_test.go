@@ -1,0 +1,85 @@
+package bot_test
+
+import (
+	"bytes"
+	"errors"
+	"log/slog"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"inboxbot/bot"
+	"inboxbot/inboxapi"
+	"inboxbot/inboxapi/inboxapitest"
+)
+
+// An hour without one of what the bot stands on, or without all of it: everybody is
+// answered afterwards, or has gone to a person where the model was what was missing,
+// and what is wrong is said in one log line a minute for each part at most.
+func TestAnOutageOfAnHour(t *testing.T) {
+	for name, away := range map[string]struct {
+		model, store, inbox bool
+		tagged              bool
+	}{
+		"the model":    {model: true, tagged: true},
+		"the store":    {store: true},
+		"Inbox":        {inbox: true},
+		"all together": {model: true, store: true, inbox: true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			inScene(t, func(w *scene) {
+				var down atomic.Bool
+				down.Store(true)
+				w.model = modelOf(func() (string, error) {
+					if away.model && down.Load() {
+						return "", bot.ErrModelUnavailable
+					}
+					return answer("ok"), nil
+				})
+				mend := func() {}
+				if away.inbox {
+					mend = w.sim.Inject(inboxapitest.Fault{Kind: inboxapitest.ResetBefore, Probability: 1})
+				}
+				if away.store {
+					w.store.Fail(errors.New("connection refused"))
+				}
+				var lines bytes.Buffer
+				w.deps = func(d *bot.Deps) { d.Logger = slog.New(slog.NewTextHandler(&lines, nil)) }
+				var threads []inboxapi.Thread
+				for range 20 {
+					threads = append(threads, w.thread("hi"))
+				}
+				go func() {
+					time.Sleep(time.Hour)
+					down.Store(false)
+					w.store.Fail(nil)
+					mend()
+				}()
+				w.during(70 * time.Minute)
+				for _, th := range threads {
+					if tagged := len(w.sim.TagNames(th.ID)) > 0; tagged != away.tagged {
+						t.Errorf("handed to a person: %t, want %t", tagged, away.tagged)
+					} else if !tagged {
+						w.said(th.ID, "ok")
+					}
+				}
+				said := map[string]int{} // by minute and message
+				for line := range bytes.Lines(lines.Bytes()) {
+					stamp, message, _ := bytes.Cut(bytes.TrimPrefix(line, []byte("time=")), []byte(" level="))
+					message, _, _ = bytes.Cut(message, []byte(" err="))
+					if at, err := time.Parse(time.RFC3339Nano, string(stamp)); err == nil && !bytes.Contains(message, []byte("msg=handled")) {
+						said[at.Truncate(time.Minute).Format("15:04 ")+string(message)]++
+					}
+				}
+				for what, n := range said {
+					if n > 1 {
+						t.Errorf("%d times within a minute: %s", n, what)
+					}
+				}
+				if len(said) == 0 {
+					t.Error("nothing was said of it")
+				}
+			})
+		})
+	}
+}
