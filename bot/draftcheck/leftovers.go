@@ -68,7 +68,7 @@ var (
 		vorname nachname kunde kundin firma datum uhrzeit bestellnummer preis betrag produkt adresse hier
 		nom prénom entreprise lien prix montant produit adresse numéro de commande nombre apellido empresa enlace precio importe fecha
 		nome cognome azienda prezzo prodotto data preço produto empresa naam bedrijf prijs datum imię nazwisko cena
-		kunden kundennummer rechnung rechnungsnummer unternehmen client cliente clienta clientes comprador pedido pedidos teléfono telefone
+		kunden kundennummer rechnung rechnungsnummer unternehmen client cliente clienta comprador pedido pedidos teléfono telefone
 		correo dirección ciudad cidade endereço valor utilisateur usuario usuário prospecto número telefono indirizzo ordine klant klantnaam klient klienta
 		имя имени клиент клиента дата товар товара заказ заказа номер сумма ссылка isim adınız müşteri adı tarih ürün
 		お名前 名前 お客様名 お客様のお名前 氏名 商品名 注文番号 会社名 店名 日付 金額 姓名 客户姓名 客户名称 客戶姓名 公司名称 产品名称 订单号 日期 이름 고객명 고객님 성함 상품명 주문번호

@@ -124,8 +124,10 @@ func (s *scan) numeral(i int) (number, int) {
 }
 
 // thousands are what follows a number in place of zeros.
-var thousands = map[string]int{"k": 3, "tsd": 3, "m": 6, "mio": 6, "mln": 6, "million": 6, "millionen": 6,
-	"千": 3, "천": 3, "万": 4, "萬": 4, "만": 4, "ألف": 3, "الف": 3}
+var thousands = map[string]int{
+	"k": 3, "tsd": 3, "m": 6, "mio": 6, "mln": 6, "million": 6, "millionen": 6,
+	"千": 3, "천": 3, "万": 4, "萬": 4, "만": 4, "ألف": 3, "الف": 3,
+}
 
 func sepOf(t tok) string {
 	if t.kind == space {

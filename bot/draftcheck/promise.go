@@ -13,6 +13,8 @@ import (
 var (
 	somebody = `i|we|they|someone|somebody|one|colleague|colleagues|team|teams|agent|agents|member|members|support|staff|person|human|people|specialist|specialists|manager|managers|expert|experts|rep|reps|representative|representatives|developer|developers|advisor|advisors|department|sales|office|engineer|engineers|technician|technicians|designer|designers|owner|founder|boss|crew|folks|guys`
 
+	moment = map[string]string{"MOMENT": "momento|momentito|momentinho|segundo|instante|minuto"} //nolint:misspell // Spanish and Portuguese
+
 	promising = merged(
 		compile(map[string]string{
 			"SOMEBODY": somebody,
@@ -116,7 +118,7 @@ var (
 			je vérifie
 			nous vérifions
 		`),
-		compile(nil, `
+		compile(moment, `
 			te|le|les|os|lo aviso|avisamos !que|de
 			te|le|les|os|lo avisaré|avisaremos|avisará|avisan|avisarán|llamamos|llamaremos|llamaré|llamará|llamarán|escribimos|escribiremos|escribiré|escribirá|contactamos|contactaremos|contactaré|contactará|contactarán|informaremos|informaré|notificaremos|responderemos|responderé|mantendremos|mantendré|mantengo|confirmaré|confirmaremos|consulto|reviso|verifico|pregunto|averiguo|diremos|diré
 			nos|me|se pondremos|pondré|pondrá|pondrán|ponemos|pongo * contacto
@@ -124,7 +126,7 @@ var (
 			déjame|déjeme|permíteme|permítame * consultar|verificar|revisar|preguntar|checar|averiguar|ver|confirmar
 			y te|le|les|os escribo|llamo|aviso|cuento|digo|confirmo|respondo|comento
 			te|le|les|os escribo|llamo|cuento|confirmo en|luego|mañana|más|cuando
-			un momento|momentito|segundo por
+			un MOMENT por
 			dame|denme|deme un
 			voy|vamos a * consultar|verificar|revisar|preguntar|averiguar|checar|avisar
 			consultaré|consultaremos|preguntaré|preguntaremos|averiguaré|averiguaremos|verificaré|verificaremos|revisaremos|revisaré
@@ -132,7 +134,7 @@ var (
 			estaremos|estaré en contacto
 			tendrás|tendrá noticias
 		`),
-		compile(nil, `
+		compile(moment, `
 			entraremos|entrarei|entramos|entrará|entrarão|entro * contacto|contato
 			vamos|vai|vou|irá|iremos entrar * contacto|contato
 			avisaremos|avisarei
@@ -149,7 +151,8 @@ var (
 			terá|terás notícias
 			já|logo|depois te|lhe|você retorno|aviso|respondo|chamo|confirmo|falo|ligo|escrevo
 			e te|lhe retorno|aviso|respondo|chamo|confirmo|falo|ligo|escrevo
-			um|só momento|instante|momentinho|um por|momento|instante|minuto
+			um|só MOMENT por
+			só um MOMENT
 		`),
 		compile(nil, `
 			facciamo|faccio|faremo|farò|farà|faranno sapere
