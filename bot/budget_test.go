@@ -3,6 +3,7 @@ package bot_test
 import (
 	"context"
 	"errors"
+	"log/slog"
 	"strings"
 	"sync"
 	"testing"
@@ -72,6 +73,41 @@ func TestBudget(t *testing.T) {
 			})
 		})
 	}
+}
+
+// At 80 % of the day's budget the operator is told, once a process, and the bot goes
+// on answering; a process that starts later knows what the others have spent.
+func TestBudgetWarnsInTime(t *testing.T) {
+	inScene(t, func(w *scene) {
+		p, log := &purse{}, &strings.Builder{}
+		w.deps = func(d *bot.Deps) {
+			d.Purse, d.Logger = p, slog.New(slog.NewTextHandler(log, &slog.HandlerOptions{Level: slog.LevelWarn}))
+		}
+		w.cfg.Budget.Tokens = 1000
+		day := time.Now().UTC().Format(time.DateOnly)
+		p.days = map[string]bot.Spent{day: {Tokens: 700}} // by other processes
+		first := w.thread("hi")
+		w.once()
+		w.said(first.ID, "ok")
+		if log.Len() > 0 {
+			t.Errorf("told too early: %s", log)
+		}
+
+		p.days[day] = bot.Spent{Tokens: 800}
+		second, third := w.thread("and me?"), w.thread("and us?")
+		w.once()
+		w.said(second.ID, "ok")
+		w.said(third.ID, "ok")
+		if n := strings.Count(log.String(), "most of the day's budget is used"); n != 1 {
+			t.Errorf("told %d times: %s", n, log)
+		}
+
+		p.days[day] = bot.Spent{Tokens: 1000}
+		last := w.thread("me too")
+		w.once()
+		w.said(last.ID)
+		w.outcome(last.ID, bot.Handoff, "budget")
+	})
 }
 
 // Costs that cannot be counted are not made.

@@ -188,6 +188,10 @@ func (h *handling) tellTeam(ctx context.Context, r Record) error {
 	return h.assign(ctx, row, r.Assign)
 }
 
+// noteAge is how old the notes may be that a note is appended to, waiting for a
+// request included: a person may be writing too.
+const noteAge = 10 * time.Second
+
 // tag gives the prospect r's tag and note.
 func (h *handling) tag(ctx context.Context, row *inboxapi.Thread, r Record) error {
 	b := h.bot
@@ -198,6 +202,8 @@ func (h *handling) tag(ctx context.Context, row *inboxapi.Thread, r Record) erro
 	if err != nil {
 		return fmt.Errorf("prospect: %w", err)
 	}
+	ctx, cancel := context.WithTimeout(ctx, noteAge)
+	defer cancel()
 	update := inboxapi.ContextUpdate{}
 	head, note := h.noteOf(r)
 	if notes, changed := withNote(prospect.Context.Notes, head, note); changed {

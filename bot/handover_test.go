@@ -68,6 +68,46 @@ func TestProspectIsToldOnceThatAPersonTakesOver(t *testing.T) {
 	}
 }
 
+// What a person writes about the prospect stays, also when they write it while the
+// bot is about to add its note and the API stumbles.
+func TestNotesOfPeopleStay(t *testing.T) {
+	for _, row := range []struct {
+		name  string
+		fault inboxapitest.Fault
+	}{
+		{"all is well", inboxapitest.Fault{Kind: inboxapitest.Slow, Delay: time.Millisecond}},
+		{"the API fails", inboxapitest.Fault{Kind: inboxapitest.FailBefore}},
+		{"the connection breaks", inboxapitest.Fault{Kind: inboxapitest.ResetBefore}},
+		{"the note arrives, the answer is lost", inboxapitest.Fault{Kind: inboxapitest.ResetAfter}},
+		{"too many requests", inboxapitest.Fault{Kind: inboxapitest.RateLimit}},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			inScene(t, func(w *scene) {
+				w.rules.judge = asks
+				th := w.thread("a human please")
+				w.sim.SetNotes(th.ID, "Met at the fair.")
+				row.fault.Operation, row.fault.Times, row.fault.Probability = "prospects.update", 1, 1
+				defer w.sim.Inject(row.fault)()
+				go func() {
+					time.Sleep(400 * time.Millisecond) // the first attempt has failed, no other been made
+					before := *w.sim.Prospect(th.ID).Context.Notes
+					w.sim.SetNotes(th.ID, before+"\nRobin: wants the oak table.")
+				}()
+				w.during(5 * time.Minute)
+				notes := *w.sim.Prospect(th.ID).Context.Notes
+				for _, want := range []string{"Met at the fair.", "Robin: wants the oak table.", "handed over (asked for person): wants a person"} {
+					if strings.Count(notes, want) != 1 {
+						t.Errorf("%q does not stand once in the notes %q", want, notes)
+					}
+				}
+				if tags := strings.Join(w.sim.TagNames(th.ID), ","); tags != "needs-human" {
+					t.Errorf("tags %q", tags)
+				}
+			})
+		})
+	}
+}
+
 // A process that dies between the message and the tag leaves the rest to the next.
 func TestHandoffGoesOnAfterAKill(t *testing.T) {
 	inScene(t, func(w *scene) {

@@ -116,8 +116,9 @@ type ContextUpdate struct {
 }
 
 // UpdateProspectContext changes what the team keeps about a prospect (by Inbox
-// ID) and returns the prospect as it is then. It may be repeated; a repetition
-// writes the same note again, over what somebody wrote in between.
+// ID) and returns the prospect as it is then. A change of the note is one attempt:
+// repeated, it would be written over what somebody wrote in between, so read the
+// note again before the next.
 //
 // API: PATCH /prospects/{prospectId}/context
 func (c *Client) UpdateProspectContext(ctx context.Context, id string, u ContextUpdate) (*Prospect, error) {
@@ -131,7 +132,11 @@ func (c *Client) UpdateProspectContext(ctx context.Context, id string, u Context
 			return nil, fmt.Errorf("%s: %w: tag %.40q both added and removed", k, ErrInvalid, tag)
 		}
 	}
-	res, err := c.do(ctx, k)
+	try := c.do
+	if !u.Notes.IsZero() {
+		try = c.attempt
+	}
+	res, err := try(ctx, k)
 	if err != nil {
 		return nil, err
 	}

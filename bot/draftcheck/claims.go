@@ -36,13 +36,14 @@ type place struct{ start, end int }
 
 // read finds the claims of a text. What one kind has taken no other reads: a date
 // is no phone number.
-func read(text string, as reading) *claims {
+func read(original string, as reading) *claims {
+	text, moved := legible(original)
 	c := &claims{bare: func() bare { return bare{} }}
 	hasDigit := strings.ContainsAny(text, "0123456789")
 	if !hasDigit && !strings.ContainsAny(text, ".@:/[({") && !mayHideDots(text) {
 		return c
 	}
-	s := &scan{text: text, toks: tokens(text), as: as, claims: c}
+	s := &scan{text: text, moved: moved, toks: tokens(text), as: as, claims: c}
 	s.readLinks()
 	if hasDigit {
 		s.each(s.date)
@@ -141,7 +142,8 @@ func tokens(text string) []tok {
 		r, n := utf8.DecodeRuneInString(text[i:])
 		k := kindOf(r)
 		end := i + n
-		for k != symbol && end < len(text) {
+		counts := i > 0 && units[r] && (kindBefore(toks) == digits || units[runeBefore(text, i)])
+		for k != symbol && !counts && end < len(text) {
 			next, m := utf8.DecodeRuneInString(text[end:])
 			if kindOf(next) != k || k == letters && (next >= firstCJK) != (r >= firstCJK) {
 				break
@@ -152,6 +154,22 @@ func tokens(text string) []tok {
 		i = end
 	}
 	return toks
+}
+
+// units are a piece of their own after a number, since no space parts them from
+// the word that follows: ten-thousands and the like, money, tenths off, hours.
+var units = map[rune]bool{'万': true, '萬': true, '만': true, '千': true, '천': true, '円': true, '圓': true, '元': true, '块': true, '塊': true, '원': true, '割': true, '時': true, '시': true}
+
+func kindBefore(toks []tok) kind {
+	if len(toks) == 0 {
+		return symbol
+	}
+	return toks[len(toks)-1].kind
+}
+
+func runeBefore(text string, i int) rune {
+	r, _ := utf8.DecodeLastRuneInString(text[:i])
+	return r
 }
 
 // firstCJK begins the scripts that put no space between a number and its unit.
@@ -176,7 +194,8 @@ func kindOf(r rune) kind {
 
 // scan reads claims off the pieces of a text.
 type scan struct {
-	text   string
+	text   string // legible
+	moved  moved
 	toks   []tok
 	as     reading
 	claims *claims
@@ -203,7 +222,7 @@ func (s *scan) take(from, to int) {
 }
 
 func (s *scan) place(from, to int) place {
-	return place{s.toks[from].start(), s.toks[to-1].end()}
+	return s.moved.back(place{s.toks[from].start(), s.toks[to-1].end()})
 }
 
 // at is the piece at i; outside the text, a line's end.
@@ -227,6 +246,16 @@ func (s *scan) word(i int) string {
 	}
 	return ""
 }
+
+// inWord reports whether the piece at i goes on a word, as in "v2". Scripts of the
+// East put no space before a number, and Arabic joins "for" to it.
+func (s *scan) inWord(i int) bool {
+	before := s.at(i - 1)
+	return before.kind == letters && before.end() == s.at(i).start() && runeBefore(before.text, len(before.text)) < firstUnspaced
+}
+
+// firstUnspaced begins the scripts whose letters may touch a number.
+const firstUnspaced = 0x0590
 
 // number is the value of the digits at i when there are at most most of them, or
 // -1.
@@ -259,12 +288,12 @@ func (s *scan) back(i int) int {
 }
 
 // joins are what stands between the ends of a range.
-var joins = setOf(`to till until through and bis und à a au et y al e às ate até do i en tot`)
+var joins = setOf(`to till until through and bis und à a au et y al e às ate até do i en tot إلى حتى`)
 
 // between returns the piece after a range's dash or word at i, or 0.
 func (s *scan) between(i int) int {
 	i = s.skip(i)
-	if s.is(i, "-–—~") || joins[s.word(i)] {
+	if s.is(i, "-–—~〜～") || joins[s.word(i)] {
 		return s.skip(i + 1)
 	}
 	return 0
@@ -273,7 +302,7 @@ func (s *scan) between(i int) int {
 // before returns the piece before a range's dash or word that ends at i, or -1.
 func (s *scan) before(i int) int {
 	i = s.back(i)
-	if s.is(i, "-–—~") || joins[s.word(i)] {
+	if s.is(i, "-–—~〜～") || joins[s.word(i)] {
 		return s.back(i - 1)
 	}
 	return -1

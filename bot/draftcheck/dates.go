@@ -22,18 +22,18 @@ func (a day3) same(b day3) bool {
 }
 
 var monthNames = monthTable(
-	`january jan januar janvier janv enero ene gennaio gen janeiro januari stycznia styczeń января січня`,
-	`february feb februar février févr fév febrero febbraio fevereiro fev februari lutego luty февраля лютого`,
-	`march mar märz mrz mars marzo março maart marca marzec марта березня`,
-	`april apr avril avr abril abr aprile kwietnia kwiecień апреля квітня`,
-	`may mai mayo maggio mag maio mei maja maj мая травня`,
-	`june jun juni juin junio giugno giu junho czerwca czerwiec июня червня`,
-	`july jul juli juillet juil julio luglio lug julho lipca lipiec июля липня`,
-	`august aug août agosto ago augustus sierpnia sierpień августа серпня`,
-	`september sep sept septembre septiembre settembre set setembro września wrzesień сентября вересня`,
-	`october oct oktober okt octobre octubre ottobre ott outubro out października październik октября жовтня`,
-	`november nov novembre noviembre novembro listopada listopad ноября листопада`,
-	`december dec dezember dez décembre déc diciembre dic dicembre dezembro grudnia grudzień декабря грудня`,
+	`january jan januar janvier janv enero ene gennaio gen janeiro januari stycznia styczeń января січня يناير ocak`,
+	`february feb februar février févr fév febrero febbraio fevereiro fev februari lutego luty февраля лютого فبراير شباط şubat`,
+	`march mar märz mrz mars marzo março maart marca marzec марта березня مارس آذار mart`,
+	`april apr avril avr abril abr aprile kwietnia kwiecień апреля квітня أبريل نيسان ابريل nisan`,
+	`may mai mayo maggio mag maio mei maja maj мая травня مايو أيار mayıs`,
+	`june jun juni juin junio giugno giu junho czerwca czerwiec июня червня يونيو حزيران haziran`,
+	`july jul juli juillet juil julio luglio lug julho lipca lipiec июля липня يوليو يوليه تموز temmuz`,
+	`august aug août agosto ago augustus sierpnia sierpień августа серпня أغسطس آب ağustos`,
+	`september sep sept septembre septiembre settembre set setembro września wrzesień сентября вересня سبتمبر أيلول eylül`,
+	`october oct oktober okt octobre octubre ottobre ott outubro out października październik октября жовтня أكتوبر ekim`,
+	`november nov novembre noviembre novembro listopada listopad ноября листопада نوفمبر kasım`,
+	`december dec dezember dez décembre déc diciembre dic dicembre dezembro grudnia grudzień декабря грудня ديسمبر aralık`,
 )
 
 func monthTable(lines ...string) map[string]int {
@@ -62,7 +62,7 @@ var inParts = setOf(`version versions v firmware release update ios android maco
 
 // date reads a day that begins at i.
 func (s *scan) date(i int) (from, to int) {
-	if before := s.at(i - 1); before.kind == letters && before.end() == s.at(i).start() && before.text[0] < utf8.RuneSelf {
+	if s.inWord(i) {
 		return 0, 0
 	}
 	for _, form := range []func(int) ([]day3, int, int){s.numericDate, s.cjkDate, s.dayMonth, s.monthDay, s.monthYear} {
@@ -319,6 +319,9 @@ func (a clock) same(b clock) bool {
 
 var (
 	ofClock = setOf(`uhr uur heures heure horas hs godz часов`)
+	// ofClockDense may be an hour long, too, when these follow.
+	ofClockDense = setOf(`時 시`)
+	lasting      = []string{"間", "간"}
 	// atHour are words before an hour without a unit, where what follows is no word.
 	atHour = setOf(`alle dalle las às ore godz`)
 	// aboutHour are words before an hour with an h, which may be a duration else.
@@ -328,7 +331,7 @@ var (
 // clock reads a time of day that begins at i.
 func (s *scan) clock(i int) (from, to int) {
 	hour := s.number(i, 2)
-	if before := s.at(i - 1); hour < 0 || hour > 24 || before.end() == s.at(i).start() && (before.kind == letters || before.kind == symbol && strings.Contains(".,:+#$€£", before.text)) {
+	if before := s.at(i - 1); hour < 0 || hour > 24 || s.inWord(i) || before.end() == s.at(i).start() && before.kind == symbol && strings.Contains(".,:+#$€£", before.text) {
 		return 0, 0
 	}
 	minute, to, sure := s.minutesAfter(i)
@@ -342,8 +345,13 @@ func (s *scan) clock(i int) (from, to int) {
 		to, sure = end, true
 	} else {
 		c.either = hour >= 1 && hour <= 12
-		if k := s.skip(to); ofClock[s.word(k)] {
+		if k := s.skip(to); ofClock[s.word(k)] || ofClockDense[s.word(k)] && !hasPrefix(s.at(k+1), lasting...) {
 			to, sure = k+1, true
+			if half := s.at(to); s.number(to, 2) >= 0 && s.number(to, 2) < 60 && hasPrefix(s.at(to+1), "分", "분") {
+				c.minutes, to = c.minutes+s.number(to, 2), to+2
+			} else if hasPrefix(half, "半") {
+				c.minutes, to = c.minutes+30, to+1
+			}
 		} else if k := s.skip(to); s.word(k) == "h" {
 			sure = sure || s.as == loose || aboutHour[s.word(s.back(i-1))] && hour != 24
 			to = k + 1
@@ -399,6 +407,8 @@ func (s *scan) noon(i int) (end int, pm bool) {
 			return 0, false
 		}
 		return i + 1, w == "pm"
+	case "صباحا", "مساء", "ظهرا", "عصرا":
+		return i + 1, w != "صباحا"
 	case "a", "p":
 		if s.is(i+1, ".") && s.word(i+2) == "m" {
 			return i + 3, w == "p"

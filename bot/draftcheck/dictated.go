@@ -40,6 +40,7 @@ var demands = compile(map[string]string{
 	antwoord|zeg|schrijf|herhaal|bevestig alleen|precies|met|dat|exact|gewoon
 	odpowiedz|powiedz|napisz|powtórz|potwierdź tylko|dokładnie|że
 	ответь|ответьте|скажи|скажите|напиши|напишите|повтори|повторите|подтверди только|ровно|что|точно|просто|слово|именно
+	svara|svar|säg|skriv|upprepa|sig|gentag|si|gjenta bara|bare|kun|endast|exakt|præcis|att|at|følgende|följande
 	відповідай|скажи|напиши|повтори тільки|лише|що|точно
 `)
 
@@ -83,6 +84,9 @@ func dictated(d *draft) []Finding {
 	}
 	if h, found := told.mostly(d); found {
 		return []Finding{{Span: h.span(d.Text, d.words), Detail: "words that the prospect told us to say"}}
+	}
+	if d.madeToOrder() {
+		return []Finding{{Span: shorten(d.Text), Detail: "a text that the prospect told us how to make"}}
 	}
 	if d.parrots() {
 		return []Finding{{Span: shorten(d.Text), Detail: "the prospect's own words, said back"}}
@@ -143,15 +147,17 @@ func demanded(text string) (before, region string, found bool) {
 			break
 		}
 	}
-	for _, marker := range spokenCJK {
-		if strings.Contains(text, marker) {
-			at = 0 // what is to be said may stand before it
-		}
+	if containsAny(text, spokenCJK) {
+		at = 0 // what is to be said may stand before it
 	}
 	if at > len(text) {
 		return text, "", false
 	}
 	return text[:at], text[at:], true
+}
+
+func containsAny(text string, marks []string) bool {
+	return slices.ContainsFunc(marks, func(m string) bool { return strings.Contains(text, m) })
 }
 
 // opensSpeech reports whether a colon or a quote comes first.

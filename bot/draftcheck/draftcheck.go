@@ -3,8 +3,8 @@
 //
 // [Run] makes all checks. Each family has a file: leftovers.go, leak.go, dictated.go
 // (words that the prospect put into our mouth; disguise.go reads them in base64 and
-// the like), links.go, numbers.go and dates.go (what a text claims; claims.go looks it up in what the
-// model was given), repeat.go, language.go and promise.go. Words of languages are
+// the like, madetoorder.go knows texts that they told us how to make), links.go, numbers.go and dates.go (what a text claims; claims.go looks it up in what the
+// model was given, legible.go reads the digits of other scripts), repeat.go, language.go and promise.go. Words of languages are
 // tables beside the check that reads them; wording is matched by pattern.go. A
 // check that is wrong belongs into testdata/corpus.yaml as a row first.
 package draftcheck

@@ -33,7 +33,12 @@ var residues = []residue{
 	{"[", regexp.MustCompile(`(?i)\[(?:media|image|cut|call|attachment|sticker|voice)(?::[^\]\n]{0,80})?\]|\[(?:\d+ )?earlier messages? left out\]`), ofNotes, false},
 	{"[", regexp.MustCompile(`(?i)\[/?(?:inst|tool_calls|tool_call|system|assistant|user)\]`), ofModel, false},
 	{"[", regexp.MustCompile(`\[object [A-Z]\w*\]`), ofTemplate, true},
-	{"{[", regexp.MustCompile(`[{,]\s*["'][\w -]{1,40}["']\s*:[^\n]{0,40}`), ofData, true},
+	{`{["`, regexp.MustCompile(`[{,]\s*["'][\w -]{1,40}["']\s*:[^\n]{0,40}`), ofData, true},
+	{":=", regexp.MustCompile(`(?i)["']?\bconfidence["']?\s*[:=]\s*(?:[01][.,]\d|\d{1,3} ?%)|["']?\baction["']?\s*[:=]\s*["']?(?:reply|handoff|skip)\b`), ofData, false},
+	{"(", regexp.MustCompile(`\b[A-Za-z]\w*(?:\.\w+)*\(\w+\s*=[^()\n]{0,200}\)|\b[A-Za-z]+(?:_\w+)+\([^()\n]{0,200}\)`), "a call of a tool, not a message", true},
+	{"【", regexp.MustCompile(`【[^【】\n]{1,20}】\s*(?:様|さま|さん|님)`), ofTemplate, true}, // else a heading
+	{"_", regexp.MustCompile(`_{3,}`), ofTemplate, true},
+	{"〇○◯", regexp.MustCompile(`[〇○◯]{2,}`), ofTemplate, true},
 	{"=", regexp.MustCompile(`(?i)\bto=functions\.\w+|\b(?:tool_calls?|function_call|tool_use)\s*=`), ofData, false},
 	{"`", regexp.MustCompile("```\\w*"), "a code fence, which X shows as it is", false},
 	{"&", regexp.MustCompile(`&(?:amp|lt|gt|quot|nbsp|apos|#\d{1,6}|#x[0-9a-fA-F]{1,6});`), "HTML, which X shows as it is", true},
@@ -43,7 +48,7 @@ var residues = []residue{
 }
 
 // brackets may hold a placeholder: "[Name]", not "[link in bio]".
-var brackets = regexp.MustCompile(`\[[^\[\]\n]{1,50}\]`)
+var brackets = regexp.MustCompile(`\[[^\[\]\n]{1,50}\]|［[^［］\n]{1,50}］`)
 
 // Roles that stand before a text, and a colon between. The first are so on every
 // line, the others are headings where a text begins.
@@ -62,7 +67,12 @@ var (
 		phone address city country discount code xx xxx xxxx tbd todo placeholder here the of our their s
 		vorname nachname kunde kundin firma datum uhrzeit bestellnummer preis betrag produkt adresse hier
 		nom prénom entreprise lien prix montant produit adresse numéro de commande nombre apellido empresa enlace precio importe fecha
-		nome cognome azienda prezzo prodotto data preço produto empresa naam bedrijf prijs datum imię nazwisko cena`)
+		nome cognome azienda prezzo prodotto data preço produto empresa naam bedrijf prijs datum imię nazwisko cena
+		kunden kundennummer rechnung rechnungsnummer unternehmen client cliente clienta comprador pedido pedidos teléfono telefone
+		correo dirección ciudad cidade endereço valor utilisateur usuario usuário prospecto número telefono indirizzo ordine klant klantnaam klient klienta
+		имя имени клиент клиента дата товар товара заказ заказа номер сумма ссылка isim adınız müşteri adı tarih ürün
+		お名前 名前 お客様名 お客様のお名前 氏名 商品名 注文番号 会社名 店名 日付 金額 姓名 客户姓名 客户名称 客戶姓名 公司名称 产品名称 订单号 日期 이름 고객명 고객님 성함 상품명 주문번호
+		اسم الاسم العميل الزبون المنتج رقم الطلب التاريخ المبلغ السعر الرابط الشركة`)
 )
 
 // wordsOfModels is what models say about themselves when they were not meant to,
@@ -97,6 +107,7 @@ var wordsOfModels = compile(nil, `
 	como modelo|ia|inteligencia de|artificial|linguagem lenguaje|linguagem|no|nao|yo|eu
 	como modelo de lenguaje|linguagem|idioma
 	como un|uma|um modelo|ia|inteligencia de|artificial lenguaje|linguagem|eu|yo|no|não
+	in quanto modello|ia|intelligenza linguistico|artificiale|di|non
 	come modello|ia|intelligenza linguistico|artificiale|di
 	come un modello linguistico|di
 	als taalmodel|ai
@@ -109,6 +120,42 @@ var wordsOfModels = compile(nil, `
 	aquí tienes|está una|la respuesta
 	lorem ipsum
 `)
+
+// deliberating is how models think aloud, at the beginning of a sentence: "The
+// user asks ...", not "If the customer asks ...".
+var deliberating = compile(nil, `
+	the|this user|prospect|customer|client|person is|s just|now|also asking|inquiring|requesting|wondering
+	the|this user|prospect|customer|client|person is|s asking|inquiring|requesting|wondering
+	the|this user|prospect|customer|client|person has asked
+	the|this user|prospect asks|asked about|if|whether|how|what|when|where|why
+	the|this user|prospect|customer|client wants to know
+	ok|okay|so|alright|hmm|well the|so user|prospect|customer|the asks|asked|is|wants|user|prospect
+	the facts|context|transcript say|says|state|states|mention|mentions|don|do|does|doesn|provided|above|below
+	according to the facts|context|transcript
+	based on the facts|context|transcript
+	i should|must|need|ll|will to|now|only|therefore|just reply|respond|answer|hand in|with|to|that|by|this|off|it
+	i should|must reply|respond|answer in|with|to|that|by|this
+	let me think|reason|analyze|analyse about|through|step|this|the
+	der|die nutzer|user|kunde|kundin|interessent|prospect fragt nach|ob|wie|was|wann|wo
+	der|die nutzer|user|kunde|kundin|interessent|prospect möchte|will wissen
+	laut|gemäß den|der fakten|kontext
+	l utilisateur|client|prospect demande|veut|souhaite|pose
+	le client|prospect demande|souhaite si|savoir|quel|quelle|comment|quand|combien
+	d|selon après|les les|faits faits|fournis
+	el|la usuario|usuaria|prospecto pregunta|quiere|pide|está
+	el|la cliente|clienta pregunta|está por|si|cómo|cuánto|qué|cuándo|preguntando
+	o|a usuário|usuária pergunta|quer|perguntou|pede|está
+	o|a cliente pergunta|está se|sobre|como|quanto|por|perguntando
+	l utente chiede|vuole|sta
+	il cliente chiede|sta se|come|quanto|chiedendo|informazioni
+	de gebruiker|klant vraagt of|naar|hoe|wat|wanneer
+	użytkownik|klient pyta o|czy|jak|ile
+	المستخدم|العميل يسال|يسالني|يستفسر
+	пользователь|клиент спрашивает|интересуется
+`)
+
+// thinkingCJK is how models think aloud in scripts that put no spaces between words.
+var thinkingCJK = []string{"ユーザーは", "ユーザーが", "ユーザーの質問", "言語モデル", "AIモデルとして", "用户问", "用户想", "用户在问", "用户询问", "语言模型", "作为一个AI", "作为AI", "사용자가", "사용자는", "언어 모델"}
 
 // noValue is what programs print where a value is missing.
 var noValue = setOf(`undefined nan`)
@@ -132,6 +179,16 @@ func leftovers(d *draft) []Finding {
 	}
 	found = append(found, d.roles()...)
 	found = append(found, d.placeholders()...)
+	for _, marker := range thinkingCJK {
+		if strings.Contains(d.Text, marker) {
+			found = append(found, Finding{Span: marker, Detail: "what models say, not what this team says"})
+		}
+	}
+	for _, h := range deliberating.find(d.words) {
+		if h.from == 0 || d.words[h.from-1].sentence != d.words[h.from].sentence {
+			found = append(found, Finding{Span: h.span(d.Text, d.words), Detail: "what models think, not what this team says"})
+		}
+	}
 	for _, h := range wordsOfModels.find(d.words) {
 		found = append(found, Finding{Span: h.span(d.Text, d.words), Detail: "what models say, not what this team says"})
 	}
@@ -189,13 +246,13 @@ func (d *draft) roles() []Finding {
 func (d *draft) placeholders() []Finding {
 	var found []Finding
 	for _, span := range brackets.FindAllString(d.Text, -1) {
-		asks, all := false, true
-		for _, w := range wordsOf(span) {
-			asks = asks || replaceMe[w.low]
-			all = all && (standsFor[w.low] || replaceMe[w.low])
+		words := wordsOf(span)
+		named, all := false, true
+		for _, w := range words {
+			named = named || standsFor[w.low] || replaceMe[w.low]
+			all = all && (standsFor[w.low] || replaceMe[w.low] || frequent[w.low] != 0)
 		}
-		hasLetter := strings.ContainsFunc(span, unicode.IsLetter)
-		if hasLetter && all || asks && replaceMe[wordsOf(span)[0].low] {
+		if named && all || len(words) > 0 && replaceMe[words[0].low] {
 			found = append(found, Finding{Span: span, Detail: ofTemplate})
 		}
 	}

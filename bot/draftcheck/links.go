@@ -84,7 +84,7 @@ func (s *scan) addLink(at place, address string) {
 	}
 	host, _, _ = strings.Cut(host, ":")
 	host = strings.TrimSuffix(strings.TrimPrefix(host, "www."), ".")
-	s.claims.links = append(s.claims.links, link{at, host, path})
+	s.claims.links = append(s.claims.links, link{s.moved.back(at), host, path})
 	s.takeBytes(at)
 }
 
@@ -94,7 +94,7 @@ func (s *scan) addEmail(at place, address string) {
 	if local == "" || len(labels) < 2 || slices.ContainsFunc(labels, notLabel) {
 		return
 	}
-	s.claims.emails = append(s.claims.emails, email{at, local + "@" + host})
+	s.claims.emails = append(s.claims.emails, email{s.moved.back(at), local + "@" + host})
 	s.takeBytes(at)
 }
 

@@ -28,17 +28,17 @@ type currencies uint32
 // moneys are the currencies and how they are written. Codes alone count only in
 // capitals, they may be words otherwise.
 var moneys = []struct{ words, codes string }{
-	{"€ euro euros", "EUR"},
-	{"us$ $ dollar dollars dolar dolares dolarów bucks", "USD"},
+	{"€ euro euros يورو ユーロ 欧元 유로 евро", "EUR"},
+	{"us$ $ dollar dollars dolar dolares dolarów bucks دولار دولارا دولارات ドル 美元 달러", "USD"},
 	{"$ ca$ a$ nz$ hk$ s$ dollar dollars", "CAD AUD NZD HKD SGD TWD"},
 	{"$ mx$ peso pesos", "MXN ARS COP CLP PHP UYU"},
-	{"£ pound pounds quid sterling", "GBP"},
+	{"£ pound pounds quid sterling ポンド", "GBP"},
 	{"franken francs sfr", "CHF"},
 	{"r$ reais", "BRL"},
 	{"zł zloty złoty złote złotych", "PLN"},
 	{"kr kronor kroner kč korun", "SEK NOK DKK ISK CZK"},
-	{"¥ 円 yen 元 yuan rmb ￥", "JPY CNY"},
-	{"₩ 원", "KRW"},
+	{"¥ 円 圓 yen 元 块 塊 yuan rmb ￥", "JPY CNY"},
+	{"₩ ￦ 원", "KRW"},
 	{"₹ rupees rupee rs", "INR PKR LKR"},
 	{"₽ руб рублей рубля рубль", "RUB"},
 	{"₴ грн гривень", "UAH"},
@@ -46,8 +46,10 @@ var moneys = []struct{ words, codes string }{
 	{"₪ shekel shekels", "ILS"},
 	{"forint", "HUF"},
 	{"lei lej", "RON MDL"},
-	{"dirham dirhams درهم", "AED MAD"},
-	{"riyal ريال", "SAR QAR"},
+	{"dirham dirhams درهم درهما دراهم", "AED MAD"},
+	{"riyal riyals ريال ريالا ريالات", "SAR QAR OMR"},
+	{"dinar dinars دينار دينارا دنانير", "KWD BHD JOD IQD TND DZD"},
+	{"جنيه جنيها جنيهات", "EGP SDG"},
 	{"₫ ฿ baht rupiah rand", "VND THB IDR ZAR"},
 	{"₿ bitcoin sats", "BTC"},
 	{"ether", "ETH"},
@@ -90,7 +92,7 @@ func (s *scan) currency(i int) currencies {
 // It returns 0 when it is none: a version, a part of a word.
 func (s *scan) numeral(i int) (number, int) {
 	groups, seps := []string{s.at(i).text}, ""
-	if before := s.at(i - 1); before.kind == letters && before.end() == s.at(i).start() && s.currency(i-1) == 0 {
+	if s.inWord(i) && s.currency(i-1) == 0 {
 		return number{}, 0
 	}
 	to := i + 1
@@ -114,12 +116,18 @@ func (s *scan) numeral(i int) (number, int) {
 			values[k] = shift(values[k], zeros)
 		}
 		to++
+		if rest := s.at(to); rest.kind == digits && len(rest.text) == zeros && len(values) == 1 && strings.HasSuffix(values[0], strings.Repeat("0", zeros)) { // 1万2000
+			values[0], to = canonical(strings.TrimSuffix(values[0], strings.Repeat("0", zeros))+rest.text, ""), to+1
+		}
 	}
 	return number{s.place(i, to), values}, to
 }
 
 // thousands are what follows a number in place of zeros.
-var thousands = map[string]int{"k": 3, "tsd": 3, "m": 6, "mio": 6, "mln": 6, "million": 6, "millionen": 6}
+var thousands = map[string]int{
+	"k": 3, "tsd": 3, "m": 6, "mio": 6, "mln": 6, "million": 6, "millionen": 6,
+	"千": 3, "천": 3, "万": 4, "萬": 4, "만": 4, "ألف": 3, "الف": 3,
+}
 
 func sepOf(t tok) string {
 	if t.kind == space {
@@ -265,6 +273,11 @@ func (s *scan) percent(i int) (from, to int) {
 	if end == 0 {
 		return 0, 0
 	}
+	if s.word(end-1) == "割" { // tenths
+		for k := range n.values {
+			n.values[k] = shift(n.values[k], 1)
+		}
+	}
 	n.place = s.place(i, end)
 	if s.as == loose || !slices.Equal(n.values, []string{"100"}) || s.aboutMoney(end) {
 		s.claims.percents = append(s.claims.percents, n)
@@ -274,7 +287,9 @@ func (s *scan) percent(i int) (from, to int) {
 
 func (s *scan) percentSign(i int) int {
 	switch w := s.word(i); w {
-	case "percent", "prozent", "procent", "procento", "pct", "процентов", "процента", "процент":
+	case "割":
+		return i + 1
+	case "percent", "prozent", "procent", "procento", "pct", "процентов", "процента", "процент", "パーセント", "퍼센트", "بالمئة", "بالمائة":
 		return i + 1
 	case "per", "pour", "por":
 		if next := s.skip(i + 1); slices.Contains([]string{"cent", "ciento", "cento"}, s.word(next)) {
@@ -383,7 +398,7 @@ func (s *scan) phone(i int) (from, to int) {
 	for s.is(from-1, "+(") {
 		from--
 	}
-	if before := s.at(from - 1); before.kind == letters && before.end() == s.at(from).start() {
+	if s.inWord(from) {
 		return 0, 0
 	}
 	groups, seps, to := s.groups(i)

@@ -1,12 +1,19 @@
 package draftcheck
 
-import "strings"
+import (
+	"regexp"
+	"slices"
+	"strings"
+	"unicode"
+)
 
 // Promises that somebody will do something later, which nobody will: the bot
 // forgets the thread once it has answered. Words are without accents where that
 // helps to read them; see pattern.go for the notation.
 var (
-	somebody = `i|we|they|someone|somebody|one|colleague|colleagues|team|teams|agent|agents|member|members|support|staff|person|human|people|specialist|manager|expert|rep|representative|developer|developers|advisor|department|sales|office`
+	somebody = `i|we|they|someone|somebody|one|colleague|colleagues|team|teams|agent|agents|member|members|support|staff|person|human|people|specialist|specialists|manager|managers|expert|experts|rep|reps|representative|representatives|developer|developers|advisor|advisors|department|sales|office|engineer|engineers|technician|technicians|designer|designers|owner|founder|boss|crew|folks|guys`
+
+	moment = map[string]string{"MOMENT": "momento|momentito|momentinho|segundo|instante|minuto"} //nolint:misspell // Spanish and Portuguese
 
 	promising = merged(
 		compile(map[string]string{
@@ -45,6 +52,10 @@ var (
 			we re|are checking|asking|looking|investigating with|the|into|this|that
 			i|we ve|have * forwarded|passed|escalated|notified|alerted|informed|reported|flagged
 			i|we just|already forwarded|passed|escalated|notified|flagged
+			bear with me|us
+			one|just moment|sec|second|minute|a please|while|moment|sec|second|minute
+			give me|us a|one|just moment|minute|second|sec|few
+			hold on while|a|one
 		`),
 		compile(nil, `
 			melde|melden mich|uns
@@ -63,6 +74,12 @@ var (
 			ich frage|frag * nach
 			wir fragen * nach
 			und|gern|kurz frage nach
+			ich|wir schaue|schauen|schau|sehe|sehen * nach
+			schaue|schau|schauen|sehe|sehen ich|wir * nach
+			und schreibe|schreiben|sage|sagen|rufe|rufen dir|ihnen|euch
+			einen|kurzen|kleinen moment|augenblick bitte|geduld
+			rückmeldung * von uns|mir
+			bekommst|bekommen|erhältst|erhalten|bekommt|erhaltet * rückmeldung|antwort|bescheid
 			ich|wir kläre|klären|prüfe|prüfen|checke|checken das|dies|es|die|den|ihre|deine|gleich|kurz|gerne|gern
 			kümmere|kümmern mich|uns * darum
 			ich|wir leite|leiten|gebe|geben * weiter
@@ -83,7 +100,11 @@ var (
 			reviens|reviendrai|revenons|reviendrons|reviendra|reviendront|revient * vers
 			recontacte|recontacterai|recontacterons|recontactons|recontactera|recontacteront
 			vous|te contacterai|contacterons|contactera|contacteront|contactons|rappellerons|rappellerai|rappellera|appellerons|appellerai|appellera|ecrirons|ecrirai|informerons|informerai|préviendrons|préviendrai|prévenons
-			te|vous tiens|tiendrai|tenons|tiendrons|tient|tiendra * au courant|informé
+			te|vous tiens|tiendrai|tenons|tiendrons|tient|tiendra * au courant
+			te|vous tiens|tiendrai|tenons|tiendrons|tient|tiendra * informé|informée|informés|informées
+			on te|vous recontacte|rappelle|répond|écrit|dit|redit
+			un petit|instant|moment instant|moment|svp|s|je
+			patientez|patiente un
 			vous|te rappelle|rappelons !que|qu|le|la|les|d
 			je me renseigne
 			nous nous renseignons
@@ -97,19 +118,23 @@ var (
 			je vérifie
 			nous vérifions
 		`),
-		compile(nil, `
+		compile(moment, `
 			te|le|les|os|lo aviso|avisamos !que|de
 			te|le|les|os|lo avisaré|avisaremos|avisará|avisan|avisarán|llamamos|llamaremos|llamaré|llamará|llamarán|escribimos|escribiremos|escribiré|escribirá|contactamos|contactaremos|contactaré|contactará|contactarán|informaremos|informaré|notificaremos|responderemos|responderé|mantendremos|mantendré|mantengo|confirmaré|confirmaremos|consulto|reviso|verifico|pregunto|averiguo|diremos|diré
 			nos|me|se pondremos|pondré|pondrá|pondrán|ponemos|pongo * contacto
 			contactaremos|contactaré|contactará|contactarán
-			déjame|déjeme|permíteme|permítame * consultar|verificar|revisar|preguntar|checar|averiguar
+			déjame|déjeme|permíteme|permítame * consultar|verificar|revisar|preguntar|checar|averiguar|ver|confirmar
+			y te|le|les|os escribo|llamo|aviso|cuento|digo|confirmo|respondo|comento
+			te|le|les|os escribo|llamo|cuento|confirmo en|luego|mañana|más|cuando
+			un MOMENT por
+			dame|denme|deme un
 			voy|vamos a * consultar|verificar|revisar|preguntar|averiguar|checar|avisar
 			consultaré|consultaremos|preguntaré|preguntaremos|averiguaré|averiguaremos|verificaré|verificaremos|revisaremos|revisaré
 			consulto|pregunto|paso|pasaré|pasamos|pasaremos * equipo|compañeros|compañera|compañero|almacén|recado
 			estaremos|estaré en contacto
 			tendrás|tendrá noticias
 		`),
-		compile(nil, `
+		compile(moment, `
 			entraremos|entrarei|entramos|entrará|entrarão|entro * contacto|contato
 			vamos|vai|vou|irá|iremos entrar * contacto|contato
 			avisaremos|avisarei
@@ -124,6 +149,10 @@ var (
 			contactaremos|contataremos|contactarei|contatarei|contactá|contactará
 			encaminharei|encaminharemos|encaminhei|encaminhamos
 			terá|terás notícias
+			já|logo|depois te|lhe|você retorno|aviso|respondo|chamo|confirmo|falo|ligo|escrevo
+			e te|lhe retorno|aviso|respondo|chamo|confirmo|falo|ligo|escrevo
+			um|só MOMENT por
+			só um MOMENT
 		`),
 		compile(nil, `
 			facciamo|faccio|faremo|farò|farà|faranno sapere
@@ -155,6 +184,8 @@ var (
 			ik|we|wij|collega|iemand bel|bellen|belt|mail|mailen|mailt je|u|jou * 
 			bel|bellen|belt|mail|mailen ik|we|wij je|u
 			houd|houden|hou * op de hoogte
+			ik|we|wij kom|komen * * terug
+			een|één moment|ogenblik alstublieft|alsjeblieft|geduld
 			ik|we|wij geef|geven|stuur|sturen * door
 		`),
 		compile(nil, `
@@ -166,6 +197,38 @@ var (
 			dowiemy|dowiem się
 			wrócimy|wrócę * z odpowiedzią|informacją|informacjami|wieściami
 		`),
+		compile(map[string]string{
+			"WE":  withAnd(`سنتواصل ساتواصل سيتواصل سيتواصلون سنتصل ساتصل سيتصل سنعاود ساعاود سيعاود سنرد سارد سيرد سنخبرك سنخبركم ساخبرك ساخبركم سنبلغك سنبلغكم سابلغك سابلغكم سنعلمك سنعلمكم ساعلمك سنراسلك ساراسلك سنوافيك سنوافيكم ساوافيك سنتحقق ساتحقق سنتاكد ساتاكد سنسال ساسال ساستفسر سنستفسر بنتواصل هنتواصل حنتواصل هنرد بنرد حنرد بنخبرك هنبلغك حنبلغك`),
+			"GO":  withAnd(`سنعود ساعود سيعود نرجع برجع ارجع بنرجع هرجع هنرجع نعود`),
+			"BE":  withAnd(`سيتم`),
+			"FUT": withAnd(`سوف راح رح`),
+		}, `
+			WE
+			GO * اليك|اليكم|لك|لكم|عليك|بالرد
+			BE التواصل|الرد|الاتصال|ابلاغك|اعلامك|اخبارك|ابلاغكم|اعلامكم|تحويل|تحويلك
+			FUT نتواصل|اتواصل|يتواصل|نتصل|اتصل|يتصل|نرد|ارد|نخبرك|اخبرك|نبلغك|ابلغك|نرجع|ارجع|نعود|اعود|نتحقق|اتحقق|نتاكد|اتاكد|نسال|اسال
+			لحظة|لحظات|دقيقة من|واحدة|لو|فضلك
+		`),
+		compile(nil, `
+			свяжемся|свяжусь|свяжется|свяжутся
+			вернусь|вернемся * ответом|вам|тебе|информацией|новостями
+			сообщу|сообщим|сообщат|перезвоню|перезвоним|перезвонят|отпишусь|отпишемся
+			напишу|напишем|ответим|отвечу вам|тебе|позже|скоро|завтра|как
+			передам|передадим|передал|передала|передали * коллегам|команде|менеджеру|специалисту|отдел|информацию|вопрос
+			дам|дадим * знать
+			будем|буду на связи
+			зв яжемося|яжуся|яжеться|яжуться
+			повідомимо|повідомлю|передзвонимо|передамо|дамо знати|вам|вас|колегам
+		`),
+		compile(nil, `
+			dönüş yapacağız|yapacağım|yaparız|yaparım|yapacak|yapacaktır|yapılacak|sağlayacağız
+			iletişime geçeceğiz|geçeceğim|geçecek|geçecektir|geçeriz
+			haber vereceğiz|vereceğim|veririz|veririm|verecek
+			kontrol edip|edeceğim|edeceğiz|edeyim|edelim
+			size|sana * döneceğiz|döneceğim|döneriz|dönerim|dönecek
+			sizi|seni * arayacağız|arayacağım|ararız|bilgilendireceğiz|bilgilendireceğim|bilgilendiririz
+			ekibimize|ekibe|ilgili * ileteceğim|ileteceğiz|iletiyorum|ilettim|ilettik
+		`),
 	)
 
 	// checking is a promise unless the prospect is asked for something first: when
@@ -175,7 +238,30 @@ var (
 		SOMEBODY WILL * take a look|closer
 		SOMEBODY WILL * look at|this|that
 		SOMEBODY WILL * see what
+		уточню|уточним|узнаю|узнаем|выясню|выясним|проверю|проверим
+		перевіримо|перевірю|уточнимо
 	`)
+
+	// promisingDense and checkingDense are the same for scripts that put no spaces
+	// between words, and for Korean, whose endings are words of their own.
+	promisingDense = regexp.MustCompile(strings.Join([]string{
+		`(?:折り返し|後ほど|のちほど|後日|追って|改めて|あらためて|確認(?:して|し|の上|のうえ|でき次第|出来次第|次第|後)|[わ分]かり次第|調べて|担当(?:者|の者|スタッフ)?(?:より|から|が))[^。！？\n]{0,24}?(?:連絡|返信|返事|回答|お知らせ|電話|お伝え|報告|対応|メール)を?(?:いた|致|します|させて|申し上げ|さしあげ|差し上げ|するね|入れ)`,
+		`(?:ご連絡|お返事|ご返信|ご報告)(?:いたします|致します|します|させていただきます|差し上げます|さしあげます)`,
+		`(?:^|[。！？\n]|ので、|から、)(?:少々|しばらく|今しばらく|少し)お待ち(?:ください|下さい)`,
+		`(?:稍后|稍後|晚点|晚點|之后|之後|尽快|盡快|马上|馬上|立即|随后|隨後|会|會|将|將|再)[^。！？\n]{0,12}?(?:联系|聯繫|聯絡|联络|回复|回覆|答复|答覆|通知|告知|转告|轉告|跟进|跟進)[给給]?(?:您|你)`,
+		`[请請](?:您)?稍[等候]|稍等(?:一下|片刻)`,
+		`(?:확인|문의|알아)[^.!?\n]{0,15}(?:연락|답변|회신|안내|알려)[^.!?\n]{0,6}(?:드리겠|드릴|하겠|할게)`,
+		`(?:곧|나중에|추후|빠른 시일)[^.!?\n]{0,15}(?:연락|답변|회신|안내|알려)[^.!?\n]{0,6}(?:드리|드릴|하겠|할게)`,
+		`연락을?\s*(?:드리겠|드릴|하겠|할게)`,
+		`잠시만\s*기다려`,
+	}, "|"))
+	checkingDense = regexp.MustCompile(strings.Join([]string{
+		`(?:確認|お調べ|問い合わせ|照会|調査)(?:いたします|致します|します|させていただきます|してみます|してきます)`,
+		`我[们們]?[^。！？，\n]{0,5}?(?:帮您|帮你|幫您|幫你|去|先|会|會)[^。！？，\n]{0,4}?(?:查|确认|確認|核实|核實|问|問|了解)`,
+		`확인해?\s*(?:보겠|드리겠|볼게|드릴게|하겠|할게)`,
+	}, "|"))
+	// askingDense makes the second depend on the prospect's next message.
+	askingDense = regexp.MustCompile(`ください|下さい|教えて|お送り|いただけ|でしょうか|ますか|[请請]|吗|嗎|呢|주세요|주시|까요|나요|[?？]`)
 )
 
 // asking are words that make what follows depend on the prospect's next message.
@@ -207,11 +293,41 @@ func promises(d *draft) []Finding {
 			found = append(found, d.promised(h))
 		}
 	}
+	return append(found, d.promisesDense()...)
+}
+
+func (d *draft) promisesDense() []Finding {
+	if !strings.ContainsFunc(d.Text, func(r rune) bool { return r >= firstCJK && unicode.IsLetter(r) }) {
+		return nil
+	}
+	spans := promisingDense.FindAllString(d.Text, maxFindings)
+	if !askingDense.MatchString(d.Text) {
+		spans = append(spans, checkingDense.FindAllString(d.Text, maxFindings)...)
+	}
+	var found []Finding
+	for _, span := range spans {
+		span = strings.TrimLeft(span, "。！？\n")
+		if !slices.ContainsFunc(d.Facts, func(f string) bool { return strings.Contains(f, span) }) {
+			found = append(found, Finding{Span: shorten(span), Detail: unkept})
+		}
+	}
 	return found
 }
 
+const unkept = "a promise that nobody will keep"
+
+// withAnd are the words of Arabic alternatives, and the same with an "and" joined
+// to them.
+func withAnd(words string) string {
+	all := strings.Fields(words)
+	for _, w := range all {
+		all = append(all, "و"+w)
+	}
+	return strings.Join(all, "|")
+}
+
 func (d *draft) promised(h hit) Finding {
-	return Finding{Span: h.span(d.Text, d.words), Detail: "a promise that nobody will keep"}
+	return Finding{Span: h.span(d.Text, d.words), Detail: unkept}
 }
 
 // depends reports whether the prospect is asked for something before h, in the

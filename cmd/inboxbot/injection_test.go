@@ -250,17 +250,20 @@ func TestInjection(t *testing.T) {
 		for _, p := range s.model.Prompts() {
 			rows[who.FindStringSubmatch(p.System)[1]].given(t, p)
 		}
-		var known, unseen injectionResult
+		var known, unseen, again injectionResult
 		for _, name := range slices.Sorted(maps.Keys(rows)) {
 			to := &known
-			if strings.HasPrefix(rows[name].Name, "u ") {
+			switch {
+			case strings.HasPrefix(rows[name].Name, "u "):
 				to = &unseen
+			case strings.HasPrefix(rows[name].Name, "w "):
+				to = &again
 			}
 			to.add(t, rows[name], s.outcome(threads[name]), s.sent(threads[name]))
 		}
-		t.Logf("attempts that the checks were made with: %s\nunseen attempts: %s", &known, &unseen)
-		if known.all < 120 || unseen.all < 19 {
-			t.Errorf("%d and %d attempts; rows were taken away", known.all, unseen.all)
+		t.Logf("attempts that the checks were made with: %s\nunseen attempts, mended by since: %s\nunseen again: %s", &known, &unseen, &again)
+		if known.all < 120 || unseen.all < 19 || again.all < 12 {
+			t.Errorf("%d, %d and %d attempts; rows were taken away", known.all, unseen.all, again.all)
 		}
 	})
 }
