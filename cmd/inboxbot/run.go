@@ -91,6 +91,9 @@ func prepare(ctx context.Context, environ []string, n need) (cfg Config, gen loa
 	if cfg.FromRedis() {
 		return cfg, gen, err
 	}
+	if config, ok := errors.AsType[*configError](err); ok && config.about("BOT_RULES", "BOT_PROMPTS") {
+		return cfg, gen, err // there is nothing where it should be, which is said once
+	}
 	src, srcErr := configured(cfg)
 	if srcErr == nil {
 		gen, srcErr = src.load(cfg)
