@@ -115,6 +115,8 @@ func status(err error, stderr io.Writer) int {
 	case errors.As(err, &config):
 		fmt.Fprintln(stderr, config)
 		return exitUsage
+	case errors.Is(err, context.Canceled):
+		err = errors.New("stopped before it was done")
 	}
 	fmt.Fprintln(stderr, "inboxbot:", err)
 	return exitFailed

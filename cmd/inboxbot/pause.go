@@ -1,15 +1,17 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"os/user"
+	"strings"
 
 	"inboxbot/bot/redisstore"
 )
 
 type pauseCmd struct {
-	Reason string `arg:"" optional:"" help:"Why, for the team." default:"no reason given"`
+	Reason []string `arg:"" optional:"" help:"Why, for the team, in as many words as it takes."`
 }
 
 // Run stops every process of the bot within two seconds, until resume, also over
@@ -20,7 +22,8 @@ func (c *pauseCmd) Run(ctx context.Context, p *process) error {
 		return err
 	}
 	defer store.Close()
-	if err := store.SetPaused(ctx, clip(c.Reason, 200), operator()); err != nil {
+	reason := cmp.Or(strings.Join(c.Reason, " "), "no reason given")
+	if err := store.SetPaused(ctx, clip(reason, 200), operator()); err != nil {
 		return err
 	}
 	fmt.Fprintln(p.stdout, "paused: nothing is sent until inboxbot resume; what is begun finishes")
