@@ -386,7 +386,7 @@ func (r *envReader) check(c *Config) {
 
 	r.checkOneOf("OPENAI_RESPONSE_FORMAT", c.ResponseFormat, "json_schema", "json_object", "text")
 	r.checkOneOf("BOT_MODE", c.Mode, modeDry, modeShadow, modeDraft, modeLive)
-	checkRange(r, "BOT_DRAFT_TTL", c.DraftTTL, time.Minute, 30*24*time.Hour)
+	checkRange(r, "BOT_DRAFT_TTL", c.DraftTTL, time.Minute, 30*day)
 	r.checkWebhook("BOT_ALERT_URL", c.AlertURL)
 	r.checkWebhook("BOT_HEARTBEAT_URL", c.HeartbeatURL)
 	r.checkOneOf("BOT_ALERT_FORMAT", c.AlertFormat, "slack", "plain")

@@ -387,38 +387,18 @@ func TestSecretsAreNeverShown(t *testing.T) {
 
 // The table of variables people read and the one the bot reads are the same.
 func TestVariablesAreDocumented(t *testing.T) {
-	for _, doc := range []struct {
-		path string
-		all  bool // has every variable, not only those of the first version
-	}{
-		{"../../README.md", true},
-		{"../../../shared/design.md", false},
-	} {
-		t.Run(filepath.Base(doc.path), func(t *testing.T) {
-			data, err := os.ReadFile(doc.path)
-			if errors.Is(err, os.ErrNotExist) {
-				t.Skip(doc.path, "is not here")
-			} else if err != nil {
-				t.Fatal(err)
-			}
-			documented := tableOfVariables(string(data))
-			if len(documented) == 0 {
-				t.Skip(doc.path, "has no table of variables yet")
-			}
-			for _, v := range variables() {
-				def, ok := documented[v.Name]
-				if !ok && doc.all {
-					t.Errorf("%s (default %q) is not in the table: %s", v.Name, v.Default, v.Help)
-				}
-				if ok && def != v.Default {
-					t.Errorf("%s has default %q in the table, %q in the code", v.Name, def, v.Default)
-				}
-				delete(documented, v.Name)
-			}
-			for name := range documented {
-				t.Errorf("%s is in the table, but the bot does not read it", name)
-			}
-		})
+	documented := tableOfVariables(readFile(t, "../../README.md"))
+	for _, v := range variables() {
+		def, ok := documented[v.Name]
+		if !ok {
+			t.Errorf("%s (default %q) is not in the table: %s", v.Name, v.Default, v.Help)
+		} else if def != v.Default {
+			t.Errorf("%s has default %q in the table, %q in the code", v.Name, def, v.Default)
+		}
+		delete(documented, v.Name)
+	}
+	for name := range documented {
+		t.Errorf("%s is in the table, but the bot does not read it", name)
 	}
 }
 

@@ -2,8 +2,12 @@ package main
 
 import (
 	"os"
+	"regexp"
+	"slices"
+	"strings"
 	"testing"
 
+	"github.com/alecthomas/kong"
 	"github.com/rogpeppe/go-internal/testscript"
 )
 
@@ -14,4 +18,43 @@ func TestMain(m *testing.M) {
 		os.Exit(code)
 	}
 	testscript.Main(m, map[string]func(){"inboxbot": main})
+}
+
+// What the README's table says of a command, the command line takes: every command
+// has a row, and every flag of a row is one of its commands'.
+func TestCommandsAreDocumented(t *testing.T) {
+	parser, err := kong.New(&cli{}, kong.Name("inboxbot"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, table, _ := strings.Cut(readFile(t, "../../README.md"), "\n## Commands\n")
+	table, _, _ = strings.Cut(table, "\n## ")
+	rows := regexp.MustCompile(`(?m)^\| (.*?) \|`).FindAllStringSubmatch(table, -1)
+	for _, command := range parser.Model.Leaves(true) {
+		var row string
+		for _, r := range rows {
+			if regexp.MustCompile("`" + command.Name + "[` ]").MatchString(r[1]) {
+				row = r[1]
+			}
+		}
+		if row == "" {
+			t.Errorf("%s has no row", command.Name)
+		}
+		for _, span := range codeSpan.FindAllStringSubmatch(row, -1) {
+			if name, _, _ := strings.Cut(span[1], " "); name != command.Name {
+				continue
+			}
+			for _, named := range regexp.MustCompile(`--([a-z-]+)(?: ([^]\s]+))?`).FindAllStringSubmatch(span[1], -1) {
+				i := slices.IndexFunc(command.Flags, func(f *kong.Flag) bool { return f.Name == named[1] })
+				switch {
+				case i < 0:
+					t.Errorf("%s has no --%s", command.Name, named[1])
+				case command.Flags[i].IsBool() == (named[2] != ""):
+					t.Errorf("%s --%s is shown with %q", command.Name, named[1], named[2])
+				case command.Flags[i].PlaceHolder != "" && command.Flags[i].PlaceHolder != named[2]:
+					t.Errorf("%s --%s takes a %s, not a %s", command.Name, named[1], command.Flags[i].PlaceHolder, named[2])
+				}
+			}
+		}
+	}
 }

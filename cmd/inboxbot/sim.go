@@ -2,14 +2,12 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"net"
 	"net/http"
 	"time"
 
-	"inboxbot/bot"
 	"inboxbot/inboxapi/inboxapitest"
 )
 
@@ -41,9 +39,4 @@ func (c *simCmd) Run(ctx context.Context, p *process) error {
 		return fmt.Errorf("sim: %w", err)
 	}
 	return nil
-}
-
-func encodeDecision(d bot.Decision) (string, error) {
-	text, err := json.Marshal(d)
-	return string(text), err
 }
