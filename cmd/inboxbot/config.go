@@ -500,7 +500,7 @@ func (r *envReader) checkRedis(name, value string) {
 		r.problem(name, "names no host: write redis://host:6379/0")
 	case single && err != nil:
 		r.problem(name, "not a URL: write redis://user:password@host:6379/0, with special characters of the password percent-encoded")
-	case single && !(isPort(cmp.Or(u.Port(), "6379")) && isPort(cmp.Or(strings.Trim(u.Path, "/"), "0"))):
+	case single && (!isPort(cmp.Or(u.Port(), "6379")) || !isPort(cmp.Or(strings.Trim(u.Path, "/"), "0"))):
 		r.problem(name, "after the host come a port up to 65535 and the number of a database: write redis://host:6379/0")
 	case unread != nil:
 		r.problem(name, "%s", strings.TrimPrefix(unread.Error(), "redis URL: "))
