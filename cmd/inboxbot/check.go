@@ -18,13 +18,13 @@ type checkCmd struct {
 // Run prints every problem of the configuration, the rules and the prompts, and
 // with --online of what they talk to.
 func (c *checkCmd) Run(ctx context.Context, p *process) error {
-	need := need(0)
+	var n need
 	if c.Online {
-		need = needInbox | needReplier
+		n = needInbox | needReplier
 	}
-	cfg, gen, err := prepare(ctx, p.environ, need)
+	cfg, gen, err := prepare(ctx, p.environ, n)
 	if err == nil && cfg.FromRedis() {
-		gen, err = loadPublished(ctx, cfg, need)
+		gen, err = loadPublished(ctx, cfg, n)
 	}
 	if err != nil {
 		return err

@@ -1,6 +1,9 @@
 package main
 
 import (
+	"context"
+	"errors"
+	"fmt"
 	"os"
 	"regexp"
 	"slices"
@@ -55,6 +58,25 @@ func TestCommandsAreDocumented(t *testing.T) {
 					t.Errorf("%s --%s takes a %s, not a %s", command.Name, named[1], command.Flags[i].PlaceHolder, named[2])
 				}
 			}
+		}
+	}
+}
+
+// What a command ends with, a script reads from its status and a person from one line.
+func TestStatus(t *testing.T) {
+	for _, row := range []struct {
+		err  error
+		code int
+		says string
+	}{
+		{nil, exitDone, ""},
+		{errors.New("redis: away"), exitFailed, "inboxbot: redis: away\n"},
+		{fmt.Errorf("sweep: %w", context.Canceled), exitFailed, "inboxbot: stopped before it was done\n"},
+		{newConfigError([]string{"BOT_MODE: a", "BOT_RULES: b"}), exitUsage, "BOT_MODE: a\nBOT_RULES: b\n"},
+	} {
+		var stderr strings.Builder
+		if code := status(row.err, &stderr); code != row.code || stderr.String() != row.says {
+			t.Errorf("%v: status %d and %q, want %d and %q", row.err, code, stderr.String(), row.code, row.says)
 		}
 	}
 }
