@@ -48,6 +48,10 @@ func dial(raw string, onConnect func(context.Context, *redis.Conn) error, logger
 	if !ok {
 		return nil, errURL
 	}
+	// A ? or # of a password would make its rest an option, or drop host and all.
+	if _, options, _ := strings.Cut(rest, "?"); strings.Contains(options, "@") || strings.Contains(rest, "#") {
+		return nil, errURL
+	}
 	switch kind := strings.TrimPrefix(strings.TrimPrefix(scheme, "rediss"), "redis"); {
 	case scheme == "unix" || kind == "":
 		return dialOne(raw, onConnect)

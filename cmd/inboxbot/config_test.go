@@ -156,6 +156,8 @@ func TestConfigProblems(t *testing.T) {
 		{"Redis at a port there cannot be", "REDIS_URL=redis://:hunter2@h:66379/0", `REDIS_URL: after the host come a port up to 65535 and the number of a database: write redis://host:6379/0`},
 		{"a database by name", "REDIS_URL=redis://:hunter2@h:6379/main", `REDIS_URL: after the host come a port up to 65535 and the number of a database: write redis://host:6379/0`},
 		{"a sentinel that is not told whose", "REDIS_URL=redis+sentinel://:hunter2@h:26379", `REDIS_URL: redis+sentinel://host:26379/MASTER/DB lacks the master's name`},
+		{"a password with a question mark", "REDIS_URL=redis://bot:12?hunter2@h:6379", `REDIS_URL: not one of redis://, rediss://, unix://, redis+sentinel:// and redis+cluster:// that can be read (special characters in user and password must be percent-encoded)`},
+		{"a password with a hash sign", "REDIS_URL=redis://bot:12#hunter2@h:6379", `REDIS_URL: not one of redis://, rediss://, unix://, redis+sentinel:// and redis+cluster:// that can be read (special characters in user and password must be percent-encoded)`},
 		{"an option that Redis does not have", "REDIS_URL=redis://:hunter2@h/0?fast=yes", `REDIS_URL: unexpected option: fast`},
 		{"Redis without host", "REDIS_URL=redis:///0", `REDIS_URL: names no host: write redis://host:6379/0`},
 		{"a token with a break inside", "INBOX_API_TOKEN=hunter\n2", `INBOX_API_TOKEN: holds a space, a line break or a character outside ASCII: copy it once more, without anything around it`},
