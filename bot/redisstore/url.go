@@ -27,6 +27,16 @@ const (
 var errURL = errors.New("redis URL: not one of redis://, rediss://, unix://, redis+sentinel:// and redis+cluster:// that can be read" +
 	" (special characters in user and password must be percent-encoded)")
 
+// CheckURL tells what is wrong with a URL for Options.URL, without asking the Redis
+// that it names. Its error shows neither user nor password.
+func CheckURL(raw string) error {
+	rdb, err := dial(raw, nil, nil)
+	if err != nil {
+		return err
+	}
+	return rdb.Close()
+}
+
 // dial returns a client for the URL, not yet connected. onConnect is called for
 // every connection to a Redis.
 func dial(raw string, onConnect func(context.Context, *redis.Conn) error, logger *slog.Logger) (redis.UniversalClient, error) {
@@ -36,6 +46,10 @@ func dial(raw string, onConnect func(context.Context, *redis.Conn) error, logger
 	redis.SetLogger(driverLog{logger})
 	scheme, rest, ok := strings.Cut(raw, "://")
 	if !ok {
+		return nil, errURL
+	}
+	// A ? or # of a password would make its rest an option, or drop host and all.
+	if _, options, _ := strings.Cut(rest, "?"); strings.Contains(options, "@") || strings.Contains(rest, "#") {
 		return nil, errURL
 	}
 	switch kind := strings.TrimPrefix(strings.TrimPrefix(scheme, "rediss"), "redis"); {

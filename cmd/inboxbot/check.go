@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"time"
 
+	"inboxbot/bot"
 	"inboxbot/bot/redisstore"
 	"inboxbot/inboxapi"
 )
@@ -17,13 +18,13 @@ type checkCmd struct {
 // Run prints every problem of the configuration, the rules and the prompts, and
 // with --online of what they talk to.
 func (c *checkCmd) Run(ctx context.Context, p *process) error {
-	need := need(0)
+	var n need
 	if c.Online {
-		need = needInbox | needReplier
+		n = needInbox | needReplier
 	}
-	cfg, gen, err := prepare(ctx, p.environ, need)
+	cfg, gen, err := prepare(ctx, p.environ, n)
 	if err == nil && cfg.FromRedis() {
-		gen, err = loadPublished(ctx, cfg, need)
+		gen, err = loadPublished(ctx, cfg, n)
 	}
 	if err != nil {
 		return err
@@ -35,12 +36,12 @@ func (c *checkCmd) Run(ctx context.Context, p *process) error {
 	if !c.Online {
 		return nil
 	}
-	return checkOnline(ctx, cfg, p)
+	return checkOnline(ctx, cfg, gen, p)
 }
 
-// checkOnline asks each service one cheap question and prints every answer.
-func checkOnline(ctx context.Context, cfg Config, p *process) error {
-	ctx, cancel := context.WithTimeout(ctx, time.Minute)
+// checkOnline asks each service one question and prints every answer.
+func checkOnline(ctx context.Context, cfg Config, gen loaded, p *process) error {
+	ctx, cancel := context.WithTimeout(ctx, time.Minute+cfg.ModelTimeout)
 	defer cancel()
 	failed := 0
 	say := func(what string, err error, ok string) {
@@ -54,10 +55,14 @@ func checkOnline(ctx context.Context, cfg Config, p *process) error {
 	team, err := askInbox(ctx, cfg)
 	say("Inbox", err, "team "+clip(team.Name, 60))
 	if cfg.RedisURL.Set() {
-		say("Redis", askRedis(ctx, cfg, team.ID), "answers")
+		warnings, err := askRedis(ctx, cfg, team.ID)
+		say("Redis", err, "answers")
+		for _, warning := range warnings {
+			fmt.Fprintln(p.stdout, "note:    Redis:", warning)
+		}
 	}
 	if cfg.OpenAIModel != "" {
-		say("model", askModel(ctx, cfg), cfg.OpenAIModel+" answers")
+		say("model", askModel(ctx, cfg, gen), cfg.OpenAIModel+" answers, in the form the bot needs")
 	}
 	if failed > 0 {
 		return fmt.Errorf("%d of the services cannot be used", failed)
@@ -79,21 +84,43 @@ func askInbox(ctx context.Context, cfg Config) (inboxapi.Team, error) {
 	return *team, nil
 }
 
-func askRedis(ctx context.Context, cfg Config, team string) error {
+// askRedis opens the store as a dry run does, and returns what of it may hurt a
+// bot that is live.
+func askRedis(ctx context.Context, cfg Config, team string) (warnings []string, err error) {
 	if team == "" {
 		team = "check"
 	}
 	store, err := redisstore.Open(ctx, redisstore.Options{URL: cfg.RedisURL.Reveal(), Team: team, Namespace: "dry", Fresh: true})
 	if err != nil {
-		return err
+		return nil, err
 	}
-	return store.Ping(ctx)
+	defer store.Close()
+	return store.Warnings(ctx), store.Ping(ctx)
 }
 
-func askModel(ctx context.Context, cfg Config) error {
+// askModel has the model answer a made-up message by the prompt in force. One that
+// is there, and answers in another form than it should, would hand everybody over.
+func askModel(ctx context.Context, cfg Config, gen loaded) error {
 	model, err := newModel(cfg)
+	if err == nil {
+		err = model.Ping(ctx)
+	}
 	if err != nil {
 		return err
 	}
-	return model.Ping(ctx)
+	asked := time.Now()
+	prompt, err := gen.Prompter.Prompt(&bot.Conversation{
+		Now: asked, Read: true, Turns: []bot.Turn{{ID: "1", Text: "Hello! When are you open?", At: asked, Side: bot.SideProspect}},
+	}, "", "default")
+	if err != nil {
+		return err
+	}
+	answer, err := model.Complete(ctx, prompt)
+	if err != nil {
+		return err
+	}
+	if _, err = bot.ParseDecision(answer.Text); err != nil {
+		return fmt.Errorf("%w; another OPENAI_RESPONSE_FORMAT or another OPENAI_MODEL may do better", err)
+	}
+	return nil
 }

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -19,6 +20,8 @@ import (
 	"unicode/utf8"
 
 	"github.com/sethvargo/go-envconfig"
+
+	"inboxbot/bot/redisstore"
 )
 
 // Config is what the environment says. Get one from readConfig, which has
@@ -187,6 +190,14 @@ type configError struct{ problems []string }
 
 // Error returns all problems, one a line.
 func (e *configError) Error() string { return strings.Join(e.problems, "\n") }
+
+// about reports whether one of the problems is with one of the variables.
+func (e *configError) about(variables ...string) bool {
+	return slices.ContainsFunc(e.problems, func(p string) bool {
+		name, _, _ := strings.Cut(p, ":")
+		return slices.Contains(variables, name)
+	})
+}
 
 func newConfigError(problems []string) error {
 	if len(problems) == 0 {
@@ -375,7 +386,7 @@ func (r *envReader) check(c *Config) {
 
 	r.checkOneOf("OPENAI_RESPONSE_FORMAT", c.ResponseFormat, "json_schema", "json_object", "text")
 	r.checkOneOf("BOT_MODE", c.Mode, modeDry, modeShadow, modeDraft, modeLive)
-	checkRange(r, "BOT_DRAFT_TTL", c.DraftTTL, time.Minute, 30*24*time.Hour)
+	checkRange(r, "BOT_DRAFT_TTL", c.DraftTTL, time.Minute, 30*day)
 	r.checkWebhook("BOT_ALERT_URL", c.AlertURL)
 	r.checkWebhook("BOT_HEARTBEAT_URL", c.HeartbeatURL)
 	r.checkOneOf("BOT_ALERT_FORMAT", c.AlertFormat, "slack", "plain")
@@ -472,8 +483,8 @@ func (r *envReader) checkWebhook(name string, s Secret) {
 
 var redisScheme = regexp.MustCompile(`^(unix|rediss?(\+(sentinel|cluster))?)$`)
 
-// checkRedis is what can be told without the driver, and shows nothing of the
-// URL: redisstore, which takes apart those of several hosts, has the last word.
+// checkRedis shows nothing of the URL. The store, which takes it apart, has the
+// last word; what people mistype most is told with what to write instead.
 func (r *envReader) checkRedis(name, value string) {
 	if value == "" {
 		return
@@ -481,6 +492,7 @@ func (r *envReader) checkRedis(name, value string) {
 	scheme, rest, _ := strings.Cut(value, "://")
 	single := scheme == "redis" || scheme == "rediss"
 	u, err := url.Parse(value)
+	unread := redisstore.CheckURL(value)
 	switch {
 	case !redisScheme.MatchString(scheme):
 		r.problem(name, "does not start with redis:// or rediss://: write redis://host:6379/0, or rediss:// for TLS")
@@ -488,6 +500,10 @@ func (r *envReader) checkRedis(name, value string) {
 		r.problem(name, "names no host: write redis://host:6379/0")
 	case single && err != nil:
 		r.problem(name, "not a URL: write redis://user:password@host:6379/0, with special characters of the password percent-encoded")
+	case single && (!isPort(cmp.Or(u.Port(), "6379")) || !isPort(cmp.Or(strings.Trim(u.Path, "/"), "0"))):
+		r.problem(name, "after the host come a port up to 65535 and the number of a database: write redis://host:6379/0")
+	case unread != nil:
+		r.problem(name, "%s", strings.TrimPrefix(unread.Error(), "redis URL: "))
 	}
 }
 
@@ -549,12 +565,15 @@ func (r *envReader) checkAddr(name, addr string) {
 		return
 	}
 	host, port, err := net.SplitHostPort(addr)
-	if err == nil {
-		_, err = strconv.ParseUint(port, 10, 16)
-	}
-	if err != nil || strings.ContainsAny(host, " /") {
+	if err != nil || !isPort(port) || strings.ContainsAny(host, " /") {
 		r.problem(name, "%s is not an address: write host:port, such as 127.0.0.1:8080, or leave it empty to switch it off", showValue(addr))
 	}
+}
+
+// isPort reports whether s is a number from 0 to 65535.
+func isPort(s string) bool {
+	_, err := strconv.ParseUint(s, 10, 16)
+	return err == nil
 }
 
 // checkConsole refuses tokens that could be guessed or mixed up.

@@ -153,6 +153,12 @@ func TestConfigProblems(t *testing.T) {
 		{"Redis without scheme", "REDIS_URL=localhost:6379", `REDIS_URL: does not start with redis:// or rediss://: write redis://host:6379/0, or rediss:// for TLS`},
 		{"Redis over HTTP", "REDIS_URL=https://:hunter2@h", `REDIS_URL: does not start with redis:// or rediss://: write redis://host:6379/0, or rediss:// for TLS`},
 		{"a cluster without hosts", "REDIS_URL=redis+cluster://", `REDIS_URL: names no host: write redis://host:6379/0`},
+		{"Redis at a port there cannot be", "REDIS_URL=redis://:hunter2@h:66379/0", `REDIS_URL: after the host come a port up to 65535 and the number of a database: write redis://host:6379/0`},
+		{"a database by name", "REDIS_URL=redis://:hunter2@h:6379/main", `REDIS_URL: after the host come a port up to 65535 and the number of a database: write redis://host:6379/0`},
+		{"a sentinel that is not told whose", "REDIS_URL=redis+sentinel://:hunter2@h:26379", `REDIS_URL: redis+sentinel://host:26379/MASTER/DB lacks the master's name`},
+		{"a password with a question mark", "REDIS_URL=redis://bot:12?hunter2@h:6379", `REDIS_URL: not one of redis://, rediss://, unix://, redis+sentinel:// and redis+cluster:// that can be read (special characters in user and password must be percent-encoded)`},
+		{"a password with a hash sign", "REDIS_URL=redis://bot:12#hunter2@h:6379", `REDIS_URL: not one of redis://, rediss://, unix://, redis+sentinel:// and redis+cluster:// that can be read (special characters in user and password must be percent-encoded)`},
+		{"an option that Redis does not have", "REDIS_URL=redis://:hunter2@h/0?fast=yes", `REDIS_URL: unexpected option: fast`},
 		{"Redis without host", "REDIS_URL=redis:///0", `REDIS_URL: names no host: write redis://host:6379/0`},
 		{"a token with a break inside", "INBOX_API_TOKEN=hunter\n2", `INBOX_API_TOKEN: holds a space, a line break or a character outside ASCII: copy it once more, without anything around it`},
 		{"a key with a dash of another kind", "OPENAI_API_KEY=sk–hunter2", `OPENAI_API_KEY: holds a space, a line break or a character outside ASCII: copy it once more, without anything around it`},
@@ -383,38 +389,18 @@ func TestSecretsAreNeverShown(t *testing.T) {
 
 // The table of variables people read and the one the bot reads are the same.
 func TestVariablesAreDocumented(t *testing.T) {
-	for _, doc := range []struct {
-		path string
-		all  bool // has every variable, not only those of the first version
-	}{
-		{"../../README.md", true},
-		{"../../../shared/design.md", false},
-	} {
-		t.Run(filepath.Base(doc.path), func(t *testing.T) {
-			data, err := os.ReadFile(doc.path)
-			if errors.Is(err, os.ErrNotExist) {
-				t.Skip(doc.path, "is not here")
-			} else if err != nil {
-				t.Fatal(err)
-			}
-			documented := tableOfVariables(string(data))
-			if len(documented) == 0 {
-				t.Skip(doc.path, "has no table of variables yet")
-			}
-			for _, v := range variables() {
-				def, ok := documented[v.Name]
-				if !ok && doc.all {
-					t.Errorf("%s (default %q) is not in the table: %s", v.Name, v.Default, v.Help)
-				}
-				if ok && def != v.Default {
-					t.Errorf("%s has default %q in the table, %q in the code", v.Name, def, v.Default)
-				}
-				delete(documented, v.Name)
-			}
-			for name := range documented {
-				t.Errorf("%s is in the table, but the bot does not read it", name)
-			}
-		})
+	documented := tableOfVariables(readFile(t, "../../README.md"))
+	for _, v := range variables() {
+		def, ok := documented[v.Name]
+		if !ok {
+			t.Errorf("%s (default %q) is not in the table: %s", v.Name, v.Default, v.Help)
+		} else if def != v.Default {
+			t.Errorf("%s has default %q in the table, %q in the code", v.Name, def, v.Default)
+		}
+		delete(documented, v.Name)
+	}
+	for name := range documented {
+		t.Errorf("%s is in the table, but the bot does not read it", name)
 	}
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/rand"
 	"embed"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -370,8 +371,8 @@ func (scriptedModel) Complete(ctx context.Context, p bot.Prompt) (bot.Completion
 			break
 		}
 	}
-	text, err := encodeDecision(d)
-	return bot.Completion{Text: text, Model: "scripted", Tokens: bot.Tokens{Prompt: p.Tokens, Completion: 12 + len(d.Reply)/4}}, err
+	text, err := json.Marshal(d)
+	return bot.Completion{Text: string(text), Model: "scripted", Tokens: bot.Tokens{Prompt: p.Tokens, Completion: 12 + len(d.Reply)/4}}, err
 }
 
 // factsOf finds in the shop's facts what the script names in braces.

@@ -22,8 +22,8 @@ type limiter struct {
 	waited   atomic.Int64 // when a request last had to wait, Unix ms
 }
 
-// errNoBudget refuses a send that would have to wait: what was looked at would
-// be too old by then.
+// errNoBudget refuses a request that would have to wait for longer than it has, a
+// send above all: what was looked at would be too old by then.
 var errNoBudget = errors.New("the team's request budget is used up for now")
 
 // A process that cannot ask for its share takes half of what the team's minute
@@ -46,7 +46,7 @@ func newLimiter() *limiter { return &limiter{alone: rate.NewLimiter(aloneRate, a
 func (l *limiter) Wait(ctx context.Context, op string) error {
 	budget := l.budget.Load()
 	if budget == nil {
-		return l.alone.Wait(ctx)
+		return l.pace(ctx)
 	}
 	p := priority(op)
 	if p == redisstore.PriorityPost && l.reserved.Add(-1) >= 0 {
@@ -82,7 +82,7 @@ func (l *limiter) take(ctx context.Context, budget *redisstore.Budget, p redisst
 		case err != nil && p == redisstore.PriorityPost:
 			return err // without the store nothing is sent
 		case err != nil:
-			return l.alone.Wait(ctx)
+			return l.pace(ctx)
 		case wait <= 0:
 			return nil
 		case p == redisstore.PriorityPost && time.Since(began)+wait > sendWait:
@@ -98,6 +98,15 @@ func (l *limiter) take(ctx context.Context, budget *redisstore.Budget, p redisst
 		case <-time.After(wait):
 		}
 	}
+}
+
+// pace waits for this process's own share.
+func (l *limiter) pace(ctx context.Context) error {
+	err := l.alone.Wait(ctx)
+	if err != nil && ctx.Err() == nil {
+		return errNoBudget // the wait would end after ctx does
+	}
+	return err
 }
 
 // observe tells the budget what an answer said of it.

@@ -81,7 +81,6 @@ func run(ctx context.Context, args, environ []string, stdout, stderr io.Writer) 
 		kong.Description("Answers X direct messages for a team and hands to a person what a person should answer."),
 		kong.Writers(stdout, stderr),
 		kong.Exit(func(code int) { exited = code }),
-		kong.UsageOnError(),
 		kong.BindTo(ctx, (*context.Context)(nil)),
 		kong.Bind(&process{environ, stdout, stderr}),
 	)
@@ -115,6 +114,8 @@ func status(err error, stderr io.Writer) int {
 	case errors.As(err, &config):
 		fmt.Fprintln(stderr, config)
 		return exitUsage
+	case errors.Is(err, context.Canceled):
+		err = errors.New("stopped before it was done")
 	}
 	fmt.Fprintln(stderr, "inboxbot:", err)
 	return exitFailed

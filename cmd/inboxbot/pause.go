@@ -1,37 +1,71 @@
 package main
 
 import (
+	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"os/user"
+	"strings"
 
 	"inboxbot/bot/redisstore"
 )
 
+// teamFlag lets a bot be stopped while Inbox, which says whose token it is, is away
+// or answers nobody because the team's requests are used up.
+type teamFlag struct {
+	Team string `placeholder:"ID" help:"The team's ID, as in the bot's log line \"started\": then Inbox is not asked for it."`
+}
+
+// open opens the Redis of the team. The caller closes it.
+func (f teamFlag) open(ctx context.Context, p *process) (*redisstore.Store, error) {
+	if f.Team == "" {
+		_, store, err := openTeamStore(ctx, p)
+		if errors.Is(err, errNoTeam) {
+			err = fmt.Errorf("%w; with --team ID it is not asked", err)
+		}
+		return store, err
+	}
+	cfg, err := readConfig(ctx, p.environ, 0)
+	if err != nil {
+		return nil, err
+	}
+	store, err := openNamed(ctx, cfg, f.Team, "")
+	if err != nil {
+		return nil, err
+	}
+	if decided, err := store.LogBefore(ctx, "", 1); err == nil && len(decided) == 0 {
+		fmt.Fprintf(p.stderr, "note: no bot that sends has decided anything for team %s in this Redis: is the ID right?\n", clip(f.Team, 60))
+	}
+	return store, nil
+}
+
 type pauseCmd struct {
-	Reason string `arg:"" optional:"" help:"Why, for the team." default:"no reason given"`
+	teamFlag
+	Reason []string `arg:"" optional:"" help:"Why, for the team, in as many words as it takes."`
 }
 
 // Run stops every process of the bot within two seconds, until resume, also over
 // restarts.
 func (c *pauseCmd) Run(ctx context.Context, p *process) error {
-	_, store, err := openTeamStore(ctx, p)
+	store, err := c.open(ctx, p)
 	if err != nil {
 		return err
 	}
 	defer store.Close()
-	if err := store.SetPaused(ctx, clip(c.Reason, 200), operator()); err != nil {
+	reason := cmp.Or(strings.Join(c.Reason, " "), "no reason given")
+	if err := store.SetPaused(ctx, clip(reason, 200), operator()); err != nil {
 		return err
 	}
 	fmt.Fprintln(p.stdout, "paused: nothing is sent until inboxbot resume; what is begun finishes")
 	return nil
 }
 
-type resumeCmd struct{}
+type resumeCmd struct{ teamFlag }
 
 // Run takes pause back.
-func (resumeCmd) Run(ctx context.Context, p *process) error {
-	_, store, err := openTeamStore(ctx, p)
+func (c *resumeCmd) Run(ctx context.Context, p *process) error {
+	store, err := c.open(ctx, p)
 	if err != nil {
 		return err
 	}
@@ -68,16 +102,25 @@ func teamStore(ctx context.Context, cfg Config) (*redisstore.Store, error) {
 }
 
 func openNamespace(ctx context.Context, cfg Config, namespace string) (*redisstore.Store, error) {
+	return openNamed(ctx, cfg, "", namespace)
+}
+
+// errNoTeam says that Inbox does not tell whose token it is.
+var errNoTeam = errors.New("inbox")
+
+// openNamed asks Inbox for the team's ID if it is not given.
+func openNamed(ctx context.Context, cfg Config, team, namespace string) (*redisstore.Store, error) {
 	if !cfg.RedisURL.Set() {
 		return nil, newConfigError([]string{"REDIS_URL: not set: the bot is reached through its Redis; one with an embedded store cannot be reached from here, stop its process instead"})
 	}
-	team, err := askInbox(ctx, cfg)
-	if err != nil {
-		return nil, fmt.Errorf("inbox: %w", err)
+	if team == "" {
+		asked, err := askInbox(ctx, cfg)
+		if err != nil {
+			return nil, fmt.Errorf("%w: %w", errNoTeam, err)
+		}
+		team = asked.ID
 	}
-	store, err := redisstore.Open(ctx, redisstore.Options{
-		URL: cfg.RedisURL.Reveal(), Team: team.ID, Namespace: namespace, Lease: cfg.Lease(),
-	})
+	store, err := redisstore.Open(ctx, redisstore.Options{URL: cfg.RedisURL.Reveal(), Team: team, Namespace: namespace, Lease: cfg.Lease()})
 	if err != nil {
 		return nil, fmt.Errorf("REDIS_URL: %w", err)
 	}

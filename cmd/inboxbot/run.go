@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
 	"golang.org/x/sync/errgroup"
 
 	"inboxbot/bot"
@@ -22,8 +23,16 @@ func (c *runCmd) Run(ctx context.Context, p *process) error {
 	if err != nil {
 		return err
 	}
+	attended := func() {}
+	if !c.Once && cfg.HTTPAddr != "" {
+		attended = attend(ctx, cfg.HTTPAddr)
+	}
 	w, err := wire(ctx, cfg, gen, p, wiring{fresh: c.Fresh})
-	if err != nil {
+	attended()
+	switch {
+	case errors.Is(err, context.Canceled) && !c.Once:
+		return nil // told to stop, and nothing is begun
+	case err != nil:
 		return err
 	}
 	defer w.close()
@@ -41,9 +50,38 @@ func (c *runCmd) Run(ctx context.Context, p *process) error {
 	w.log.Info("started", "version", version, "team", w.team.ID, "mode", cfg.Mode, "generation", w.live.current().Hash,
 		"redis", cfg.RedisURL.Set(), "model", cfg.OpenAIModel)
 	if c.Once {
-		return b.Once(ctx)
+		return oneSweep(ctx, b)
 	}
 	return serve(ctx, cfg, w, b)
+}
+
+// oneSweep is all that run --once does. Threads that the bot may not begin with now have come to no
+// outcome: who runs this on a schedule has to hear of it.
+func oneSweep(ctx context.Context, b *bot.Bot) error {
+	if err := b.Once(ctx); err != nil {
+		return err
+	}
+	switch h := b.Health(); {
+	case h.Waiting == 0:
+		return nil
+	case h.Paused != "":
+		return fmt.Errorf("%d threads still wait: %s", h.Waiting, h.Paused)
+	default:
+		return fmt.Errorf("%d threads still wait: for some minutes nothing is begun on a Redis that is new to this team or lost its memory; run again then", h.Waiting)
+	}
+}
+
+// attend answers at addr while there is no bot yet: alive and not ready, for as long
+// as Inbox keeps it waiting. The function it returns ends that and leaves addr free.
+func attend(ctx context.Context, addr string) (end func()) {
+	ctx, cancel := context.WithCancel(ctx)
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		starting := func() error { return errors.New("starting: Inbox has not answered yet") }
+		_ = serveHTTP(ctx, addr, handler(prometheus.NewRegistry(), starting, nil)) // an address that cannot be had, serve tells
+	}()
+	return func() { cancel(); <-done }
 }
 
 // serve runs the bot and its HTTP side until ctx ends, and then for as long as
@@ -90,6 +128,9 @@ func prepare(ctx context.Context, environ []string, n need) (cfg Config, gen loa
 	cfg, err = readConfig(ctx, environ, n)
 	if cfg.FromRedis() {
 		return cfg, gen, err
+	}
+	if config, ok := errors.AsType[*configError](err); ok && config.about("BOT_RULES", "BOT_PROMPTS") {
+		return cfg, gen, err // there is nothing where it should be, which is said once
 	}
 	src, srcErr := configured(cfg)
 	if srcErr == nil {

@@ -13,6 +13,7 @@ import (
 	"net/http/httptest"
 	"os"
 	"os/exec"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -42,6 +43,7 @@ const (
 //	said N           the bot has sent N messages in all
 //	aThread          sets THREAD to the ID of one that waits for an answer
 //	model [delay]    starts a model that answers "We have it noted." after delay
+//	model prose      starts one that answers so without a decision around it
 //	terminate        sends SIGTERM to what runs in the background
 //	modelAsked       waits until the model has been asked
 //	redis            starts a Redis with a password and sets REDIS_URL
@@ -210,8 +212,10 @@ func nameThread(ts *testscript.TestScript, _ bool, _ []string) {
 
 // startModel serves chat completions as OpenAI does.
 func startModel(ts *testscript.TestScript, _ bool, args []string) {
-	delay := time.Duration(0)
-	if len(args) > 0 {
+	delay, text := time.Duration(0), decided(bot.Decision{Action: bot.Reply, Reply: "We have it noted.", Confidence: 0.9, Reason: "known"})
+	if slices.Equal(args, []string{"prose"}) {
+		text = "We have it noted."
+	} else if len(args) > 0 {
 		var err error
 		delay, err = time.ParseDuration(args[0])
 		ts.Check(err)
@@ -237,7 +241,6 @@ func startModel(ts *testscript.TestScript, _ bool, args []string) {
 		case <-r.Context().Done():
 		case <-time.After(delay):
 		}
-		text := decided(bot.Decision{Action: bot.Reply, Reply: "We have it noted.", Confidence: 0.9, Reason: "known"})
 		_ = json.NewEncoder(rw).Encode(map[string]any{
 			"id": "1", "object": "chat.completion", "model": "fake",
 			"choices": []any{map[string]any{"index": 0, "finish_reason": "stop", "message": map[string]string{"role": "assistant", "content": text}}},

@@ -2,14 +2,12 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"net"
 	"net/http"
 	"time"
 
-	"inboxbot/bot"
 	"inboxbot/inboxapi/inboxapitest"
 )
 
@@ -23,6 +21,9 @@ type simCmd struct {
 // it is told to stop. It is for trying clients and configurations, not for
 // keeping anything: all of it is in memory.
 func (c *simCmd) Run(ctx context.Context, p *process) error {
+	if _, port, err := net.SplitHostPort(c.Addr); err != nil || !isPort(port) {
+		return newConfigError([]string{"--addr: " + showValue(c.Addr) + " is not an address: write host:port, such as 127.0.0.1:8089"})
+	}
 	sim := inboxapitest.New(inboxapitest.Options{Token: c.Token, Seed: 1})
 	defer sim.Close()
 	if !c.Empty {
@@ -41,9 +42,4 @@ func (c *simCmd) Run(ctx context.Context, p *process) error {
 		return fmt.Errorf("sim: %w", err)
 	}
 	return nil
-}
-
-func encodeDecision(d bot.Decision) (string, error) {
-	text, err := json.Marshal(d)
-	return string(text), err
 }
