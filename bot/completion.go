@@ -6,6 +6,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -71,7 +72,8 @@ type Thought struct {
 	Tokens   Tokens
 	Took     time.Duration // all calls of the model together
 
-	guards int // how many of Verdict's checks were made before the draft
+	guards  int  // how many of Verdict's checks were made before the draft
+	checked bool // the bot's own checks were made
 }
 
 // Rehearse takes a conversation through the stations up to its outcome. Nothing
@@ -93,6 +95,26 @@ func RehearseFrom(ctx context.Context, cfg Config, gen Generation, m Model, c *C
 		th.Verdict.Outcome = unbuilt(err)
 	}
 	return th, nil
+}
+
+// RehearseDraft is RehearseFrom with d in the place of the model's decision. The
+// bot's own checks that were made are among the verdict's.
+func RehearseDraft(ctx context.Context, cfg Config, gen Generation, c *Conversation, v Verdict, d Decision) Thought {
+	t := thinker{cfg: cfg.withDefaults(), gen: &gen}
+	th := Thought{Verdict: v, guards: len(v.Checks), Decision: d}
+	if err := t.build(c, &th); err != nil {
+		th.Verdict.Outcome = unbuilt(err)
+		return th
+	}
+	t.review(ctx, c, &th)
+	for _, name := range draftcheck.Names {
+		mode := gen.DraftChecks[name]
+		if th.checked && mode != draftcheck.Off {
+			minds := slices.ContainsFunc(th.Findings, func(f draftcheck.Finding) bool { return f.Check == name })
+			th.Verdict.Checks = append(th.Verdict.Checks, Check{Guard: guardDraft + name, Fired: minds && mode != draftcheck.Log})
+		}
+	}
+	return th
 }
 
 // thinker makes a draft of a conversation that is to be answered, and checks it.
@@ -209,7 +231,7 @@ func (t thinker) review(ctx context.Context, c *Conversation, th *Thought) {
 		th.Verdict.Guard, th.Verdict.Outcome = v.Guard, v.Outcome
 		return
 	}
-	th.Findings = t.findings(ctx, c, th.Prompt, draftcheck.Input{Text: d.Reply, Language: d.Language})
+	th.Findings, th.checked = t.findings(ctx, c, th.Prompt, draftcheck.Input{Text: d.Reply, Language: d.Language}), true
 	if f, found := t.objection(th.Findings); found {
 		th.Verdict.Guard = guardDraft + f.Check
 		th.Verdict.Outcome = Outcome{Action: Handoff, Cause: CauseCheck, Reason: fmt.Sprintf("the draft: %s: %q", f.Detail, oneLine(f.Span))}
