@@ -117,7 +117,7 @@ func (l loaded) test(cfg Config) error {
 	for _, f := range l.rules.Test(rules.Whole{
 		Judge: func(conv *bot.Conversation) bot.Verdict { return bot.Judge(c, l.Generation, conv) },
 		Review: func(conv *bot.Conversation, v bot.Verdict, d bot.Decision) bot.Verdict {
-			return bot.RehearseDraft(context.Background(), c, l.Generation, conv, v, d).Verdict
+			return bot.RehearseDraft(c, l.Generation, conv, v, d).Verdict
 		},
 	}) {
 		problems = append(problems, f.Error())
