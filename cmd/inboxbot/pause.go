@@ -69,7 +69,7 @@ func teamStore(ctx context.Context, cfg Config) (*redisstore.Store, error) {
 
 func openNamespace(ctx context.Context, cfg Config, namespace string) (*redisstore.Store, error) {
 	if !cfg.RedisURL.Set() {
-		return nil, newConfigError([]string{"REDIS_URL: not set: the bot is reached through its Redis; one with an embedded store cannot be reached from here, stop its process instead"})
+		return nil, newConfigError([]string{"REDIS_URL: not set: set it to the Redis of the bot, through which this command reaches it; a bot without one is out of reach and can only be stopped"})
 	}
 	team, err := askInbox(ctx, cfg)
 	if err != nil {
