@@ -6,6 +6,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -71,7 +72,8 @@ type Thought struct {
 	Tokens   Tokens
 	Took     time.Duration // all calls of the model together
 
-	guards int // how many of Verdict's checks were made before the draft
+	guards  int  // how many of Verdict's checks were made before the draft
+	checked bool // the bot's own checks were made
 }
 
 // Rehearse takes a conversation through the stations up to its outcome. Nothing
@@ -93,6 +95,26 @@ func RehearseFrom(ctx context.Context, cfg Config, gen Generation, m Model, c *C
 		th.Verdict.Outcome = unbuilt(err)
 	}
 	return th, nil
+}
+
+// RehearseDraft is RehearseFrom with d in the place of the model's decision. The
+// bot's own checks that were made are among the verdict's.
+func RehearseDraft(cfg Config, gen Generation, c *Conversation, v Verdict, d Decision) Thought {
+	t := thinker{cfg: cfg.withDefaults(), gen: &gen}
+	th := Thought{Verdict: v, guards: len(v.Checks), Decision: d}
+	if err := t.build(c, &th); err != nil {
+		th.Verdict.Outcome = unbuilt(err)
+		return th
+	}
+	t.review(c, &th, nil)
+	for _, name := range draftcheck.Names {
+		mode := gen.DraftChecks[name]
+		if th.checked && mode != draftcheck.Off {
+			minds := slices.ContainsFunc(th.Findings, func(f draftcheck.Finding) bool { return f.Check == name })
+			th.Verdict.Checks = append(th.Verdict.Checks, Check{Guard: guardDraft + name, Fired: minds && mode != draftcheck.Log})
+		}
+	}
+	return th
 }
 
 // thinker makes a draft of a conversation that is to be answered, and checks it.
@@ -129,7 +151,7 @@ func (t thinker) think(ctx context.Context, c *Conversation, v Verdict) (Thought
 		return th, nil
 	}
 	th.Decision = d
-	t.review(ctx, c, &th)
+	t.review(c, &th, func() int { return t.echoes(ctx, c, d.Reply) })
 	return th, nil
 }
 
@@ -185,8 +207,9 @@ func (t thinker) complete(ctx context.Context, th *Thought, p Prompt) (Decision,
 }
 
 // review turns a decision into an outcome. A check that objects hands over: first
-// those of the rule file, then the bot's own.
-func (t thinker) review(ctx context.Context, c *Conversation, th *Thought) {
+// those of the rule file, then the bot's own. sameTo is how many others got the same
+// text of late; it is asked once the former are content. nil: nobody.
+func (t thinker) review(c *Conversation, th *Thought, sameTo func() int) {
 	d := th.Decision
 	reason := oneLine(d.Reason)
 	approve := th.Verdict.Outcome.Approve
@@ -209,7 +232,11 @@ func (t thinker) review(ctx context.Context, c *Conversation, th *Thought) {
 		th.Verdict.Guard, th.Verdict.Outcome = v.Guard, v.Outcome
 		return
 	}
-	th.Findings = t.findings(ctx, c, th.Prompt, draftcheck.Input{Text: d.Reply, Language: d.Language})
+	in := draftcheck.Input{Text: d.Reply, Language: d.Language}
+	if sameTo != nil {
+		in.SameTo = sameTo()
+	}
+	th.Findings, th.checked = t.findings(c, th.Prompt, in), true
 	if f, found := t.objection(th.Findings); found {
 		th.Verdict.Guard = guardDraft + f.Check
 		th.Verdict.Outcome = Outcome{Action: Handoff, Cause: CauseCheck, Reason: fmt.Sprintf("the draft: %s: %q", f.Detail, oneLine(f.Span))}
@@ -227,7 +254,7 @@ const guardDraft = "draft-"
 
 // findings has the bot's own checks read a text that is to be sent to c's
 // prospect. What in has not, the conversation and the prompt tell.
-func (t thinker) findings(ctx context.Context, c *Conversation, p Prompt, in draftcheck.Input) []draftcheck.Finding {
+func (t thinker) findings(c *Conversation, p Prompt, in draftcheck.Input) []draftcheck.Finding {
 	in.Max, in.Now = t.cfg.MaxReplyChars, c.Now
 	if !in.Handoff { // the message of a handoff is the team's own words
 		in.Instructions, in.Facts, in.Canary = p.System, p.Facts, canary(t.gen)
@@ -251,10 +278,15 @@ func (t thinker) findings(ctx context.Context, c *Conversation, p Prompt, in dra
 			in.Inbound = append(in.Inbound, turn.Text)
 		}
 	}
-	if t.sameTo != nil && !in.Handoff {
-		in.SameTo = t.sameTo(ctx, c, in.Text)
-	}
 	return draftcheck.Run(in, t.gen.DraftChecks)
+}
+
+// echoes is how many others got the same text of late.
+func (t thinker) echoes(ctx context.Context, c *Conversation, text string) int {
+	if t.sameTo == nil {
+		return 0
+	}
+	return t.sameTo(ctx, c, text)
 }
 
 // objection is the first finding that keeps a draft from being sent.

@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"time"
 
@@ -170,11 +171,33 @@ func (e *explanation) verdict(c *Conversation, v Verdict) {
 	for _, check := range v.Checks {
 		e.check(c, nil, check)
 	}
+	e.notAsked(c, v)
 	cause := ""
 	if v.Outcome.Action == Handoff {
 		cause = fmt.Sprintf(" (%s)", v.Outcome.Cause)
 	}
 	e.line("=> %s%s by %s: %s", v.Outcome.Action, cause, v.Guard, orNone(v.Outcome.Reason))
+}
+
+// notAsked prints the guards of the rule file that come after the one that decided,
+// and what they would have said.
+func (e *explanation) notAsked(c *Conversation, v Verdict) {
+	all, ok := e.judge.gen.Guards.(Tracer)
+	if !ok {
+		return
+	}
+	for _, check := range all.JudgeAll(c) {
+		said := "would have said no"
+		switch {
+		case slices.ContainsFunc(v.Checks, func(asked Check) bool { return asked.Guard == check.Guard }):
+			continue
+		case check.Err != nil:
+			said = "would have failed: " + oneLine(check.Err.Error())
+		case check.Fired:
+			said = "would have fired"
+		}
+		e.line("%-20s not asked, %s", check.Guard, said)
+	}
 }
 
 // check prints what a guard or check said, and what its expression read.

@@ -45,7 +45,7 @@ func (h *handling) handOff(ctx context.Context, o Outcome) result {
 // keeping a person waiting: what is in its way leaves it out.
 func (h *handling) farewell(ctx context.Context, o Outcome) (result, bool) {
 	b := h.bot
-	name, text := h.farewellText(ctx, o)
+	name, text := h.farewellText(o)
 	if name == "" {
 		return result{}, false
 	}
@@ -68,7 +68,7 @@ func (h *handling) farewell(ctx context.Context, o Outcome) (result, bool) {
 }
 
 // farewellText is what to tell the prospect, "" for nothing.
-func (h *handling) farewellText(ctx context.Context, o Outcome) (name, text string) {
+func (h *handling) farewellText(o Outcome) (name, text string) {
 	b := h.bot
 	doubtful := o.Cause == CauseDoubt || o.Cause == CauseLoop || o.Cause == CauseUnavailable
 	if h.gen.Farewell == nil || doubtful || h.conv == nil || !h.conv.Read || h.lease.Record.State == StateRetry || len(h.conv.Unanswered()) == 0 {
@@ -83,7 +83,7 @@ func (h *handling) farewellText(ctx context.Context, o Outcome) (name, text stri
 		return "", ""
 	}
 	t := b.thinker(h.gen)
-	found := t.findings(ctx, h.conv, Prompt{System: text}, draftcheck.Input{Text: text, Handoff: true})
+	found := t.findings(h.conv, Prompt{System: text}, draftcheck.Input{Text: text, Handoff: true})
 	if f, bad := t.objection(found); bad {
 		b.Logger.Error("handed over without a word to the prospect", "thread", h.c.thread, "message", name, "check", f.Check, "detail", f.Detail)
 		return "", ""

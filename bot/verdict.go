@@ -29,6 +29,8 @@ type Tracer interface {
 	// they were worth, in the order they stand there, each once. d is the draft of
 	// a check, else nil.
 	Parts(c *Conversation, d *Decision, guard string) []Part
+	// JudgeAll returns every guard's own answer, in order, whatever the others say.
+	JudgeAll(c *Conversation) []Check
 }
 
 // Verdict is every check that was made, in order, and what follows from them.

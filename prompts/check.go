@@ -324,6 +324,10 @@ func (c *checker) arg(n parse.Node, dot reflect.Type) reflect.Type {
 		return reflect.TypeFor[string]()
 	case *parse.BoolNode:
 		return reflect.TypeFor[bool]()
+	case *parse.NumberNode:
+		if strings.HasPrefix(n.Text, "'") { // a letter is a number to text/template
+			c.at(n, `texts stand in double quotes, not %s`, n.Text)
+		}
 	}
 	return nil // numbers fit several types
 }
@@ -374,7 +378,13 @@ func (c *checker) noField(t reflect.Type, prefix string, before []string, name s
 	case t == reflect.TypeFor[noData]():
 		return fmt.Sprintf(`there is no .%s here: this template was called without data, write {{template "..." .}}`, name)
 	case t.Kind() != reflect.Struct || t.NumField() == 0:
-		return fmt.Sprintf("%s is %s and has no field %s", cmp.Or(owner, "this"), describe(t), name)
+		hint := ""
+		if whole := c.vars[0].typ; owner == "" && whole != nil {
+			if _, ok := member(whole, name); ok {
+				hint = fmt.Sprintf(", did you mean $.%s?", name)
+			}
+		}
+		return fmt.Sprintf("%s is %s and has no field %s%s", cmp.Or(owner, "this"), describe(t), name, hint)
 	}
 	return fmt.Sprintf("there is no %s.%s%s", owner, name, c.hintField(t, owner, name))
 }

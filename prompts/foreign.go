@@ -12,7 +12,15 @@ var keywords = map[string]string{
 	"for": "range", "foreach": "range", "each": "range", "unless": "if not", "set": "$name := value", "assign": "$name := value",
 }
 
-var keyword = regexp.MustCompile(`\{\{-?\s*(elif|elseif|elsif|endif|endfor|endwith|for|foreach|each|unless|set|assign)\b`)
+// The word may have the signs before it that other languages put there.
+var keyword = regexp.MustCompile(`\{\{-?\s*[#/]?(elif|elseif|elsif|endif|endfor|endwith|for|foreach|each|unless|set|assign)\b`)
+
+// marked is a block as other languages open and close it: {{#if x}} {{/if}}.
+var marked = regexp.MustCompile(`\{\{-?\s*([#/^])(if|with|range)\b`)
+
+// foreignTag is an action as other languages write it: {% if x %}. It would be read
+// as text.
+var foreignTag = regexp.MustCompile(`\{%-?\s*\w[^{}]*%\}`)
 
 // complaints are what text/template says of a template it cannot parse, and how
 // to say it to an author. The first that matches decides.
@@ -27,6 +35,9 @@ var complaints = []struct {
 	{regexp.MustCompile(`^comment ends before closing delimiter`), "comments are written {{/* like this */}}, without a space behind */"},
 	{regexp.MustCompile(`^unexpected ">" in`), "there is no > here, write gt A B (greater) or ge A B (greater or equal)"},
 	{regexp.MustCompile(`^unexpected "<" in`), "there is no < here, write lt A B (less) or le A B (less or equal)"},
+	{regexp.MustCompile(`^unexpected <define> in command`), "a define does not stand within another block"},
+	{regexp.MustCompile(`^unclosed left paren`), "a ( is not closed"},
+	{regexp.MustCompile(`^unexpected right paren|^unexpected "\)"`), "there is nothing for this ) to close"},
 	{regexp.MustCompile(`^unexpected "=" in|^expected :=`), `there is no = or == here, write eq A B`},
 	{regexp.MustCompile(`^unexpected "&" in`), "there is no && here, write and A B"},
 	{regexp.MustCompile(`^unexpected "!" in`), "there is no ! here, write not A or ne A B"},
@@ -42,6 +53,18 @@ var complaints = []struct {
 	{regexp.MustCompile(`^missing value for (\w+)`), "$1 of what? it needs a value"},
 }
 
+// failures are what text/template says of a template that fails while it runs, and
+// how to say it to an author.
+var failures = []struct {
+	pattern *regexp.Regexp
+	say     string
+}{
+	{regexp.MustCompile(`^error calling index: .*out of range`), "there is nothing at this place, or not always: put it within {{if ...}} or {{with ...}}, or use range"},
+	{regexp.MustCompile(`^error calling slice: .*out of range`), "it is shorter than that, or not always: ask its len before"},
+	{regexp.MustCompile(`^error calling (\w+): incompatible types for comparison: .*`), "$1 compares a text with a text and a number with a number: texts stand in quotes, numbers without"},
+	{regexp.MustCompile(`^error calling (\w+): (.*)$`), "$1: $2"},
+}
+
 var startedAt = regexp.MustCompile(`started at .*:(\d+)$`)
 
 // explainParse says what is wrong with a template that text/template does not
@@ -50,6 +73,13 @@ func explainParse(text string, offset int, problem string) (at int, explained st
 	if m := keyword.FindStringSubmatchIndex(text); m != nil {
 		word := text[m[2]:m[3]]
 		return m[2], "there is no " + word + " here, write " + keywords[word]
+	}
+	if m := marked.FindStringSubmatchIndex(text); m != nil && strings.Contains(problem, "unexpected") {
+		sign, word := text[m[2]:m[3]], text[m[4]:m[5]]
+		if sign == "/" {
+			return m[2], "there is no /" + word + " here, write end"
+		}
+		return m[2], "there is no " + sign + word + " here, write " + word
 	}
 	if open := unclosed(text); problem == "unexpected EOF" && open >= 0 {
 		return open, "this is never closed: {{end}} is missing"

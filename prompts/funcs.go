@@ -67,7 +67,11 @@ func functions(files map[string]string, zone *time.Location) template.FuncMap {
 			if wide.MatchString(format) {
 				return "", errors.New("a width has at most three digits")
 			}
-			return bounded(fmt.Sprintf(format, args...))
+			text := fmt.Sprintf(format, args...)
+			if strings.Contains(text, "%!") && !strings.Contains(fmt.Sprint(args...), "%!") {
+				return "", errors.New("the verbs do not fit the values behind the format: %s is for texts, %d for numbers, one for each value, and %% is a percent sign")
+			}
+			return bounded(text)
 		},
 	}
 }

@@ -62,7 +62,7 @@ func Load(fsys fs.FS, name string, o Options) (*Set, error) {
 	}
 	hash, err := l.read(fsys)
 	if err != nil {
-		return nil, fmt.Errorf("prompts %s: %w", name, err)
+		return nil, fmt.Errorf("%s: %w", name, plainPathError(err))
 	}
 	for _, file := range sortedKeys(l.tmpls) {
 		l.parse(file)
@@ -94,9 +94,9 @@ type loader struct {
 	found []*FileError
 }
 
-// problemAt reports a problem at an offset of a template file.
+// problemAt reports a problem at an offset of a file.
 func (l *loader) problemAt(file string, offset int, format string, args ...any) {
-	text := l.tmpls[file]
+	text := cmp.Or(l.tmpls[file], l.texts[file])
 	before := text[:min(max(offset, 0), len(text))]
 	l.add(&FileError{
 		File:    file,
@@ -141,7 +141,7 @@ func (l *loader) read(fsys fs.FS) (string, error) {
 		return "", err
 	}
 	hash := sha256.New()
-	required := false
+	required, whole := false, true
 	var others []string         // what system.tmpl may have been called by mistake
 	for _, e := range entries { // sorted by name
 		file, ext := e.Name(), path.Ext(e.Name())
@@ -152,6 +152,7 @@ func (l *loader) read(fsys fs.FS) (string, error) {
 		required = required || file == "system"+tmplExt
 		if len(l.tmpls)+len(l.texts) == maxFiles {
 			l.problem(file, "a set has at most %d files", maxFiles)
+			whole = false
 			break
 		}
 		data, err := readFile(fsys, file)
@@ -163,7 +164,7 @@ func (l *loader) read(fsys fs.FS) (string, error) {
 		hash.Write(data)
 		l.take(file, ext, data)
 	}
-	if !required {
+	if whole && !required {
 		hint := didYouMean("system"+tmplExt, slices.Values(others))
 		if !strings.Contains(hint, "did you mean") {
 			hint = ", and there is none; only *.tmpl and *.md are read"
@@ -176,18 +177,21 @@ func (l *loader) read(fsys fs.FS) (string, error) {
 func (l *loader) take(file, ext string, data []byte) {
 	text := strings.ReplaceAll(strings.TrimPrefix(string(data), "\ufeff"), "\r\n", "\n")
 	if ext == textExt {
-		if !utf8.ValidString(text) {
-			l.problem(file, "not valid UTF-8")
-		}
 		l.texts[file] = text
-		return
+	} else {
+		l.tmpls[file] = text
 	}
-	l.tmpls[file] = text
 	switch bad := strings.IndexFunc(text, func(r rune) bool { return r == utf8.RuneError }); {
-	case !goodName.MatchString(file):
+	case ext == tmplExt && !goodName.MatchString(file):
 		l.problem(file, "a template's name has letters, digits, dots, - and _ only")
 	case !utf8.ValidString(text):
 		l.problemAt(file, bad, "not valid UTF-8")
+	}
+	if ext == textExt {
+		return // it goes in as it is
+	}
+	for _, at := range foreignTag.FindAllStringIndex(text, -1) {
+		l.problemAt(file, at[0], "there is no {%% %%} here, it would be sent as text: write {{if ...}} ... {{end}}, {{range ...}} or {{.Name}}")
 	}
 }
 
@@ -331,8 +335,19 @@ func (l *loader) build(s *Set, funcs template.FuncMap) {
 	slices.Sort(s.messages)
 }
 
-// prove makes every prompt and message of the set with every sample.
+// prove makes every prompt and message of the set with every sample. Together they
+// may do no more than one alone: a new set is also tried on many conversations.
 func (l *loader) prove(s *Set) {
+	spent := 0
+	s.spent = &spent
+	defer func() { s.spent = nil }()
+	tooMuch := func(file string) bool {
+		if spent <= len(samples())*maxWork {
+			return false
+		}
+		l.problem(file, "the templates up to here do too much together: are there loops over large numbers?")
+		return true
+	}
 	for _, name := range s.names {
 		l.proveOne(name+tmplExt, func(c *bot.Conversation) error {
 			system, err := s.system(name, newData(c, tried, s.options.Timezone))
@@ -346,12 +361,18 @@ func (l *loader) prove(s *Set) {
 			}
 			return nil
 		})
+		if tooMuch(name + tmplExt) {
+			return
+		}
 	}
 	for _, name := range s.messages {
 		l.proveOne(name+sayExt, func(c *bot.Conversation) error {
 			_, err := s.message(name, c, tried)
 			return err
 		})
+		if tooMuch(name + sayExt) {
+			return
+		}
 	}
 }
 
@@ -409,6 +430,12 @@ func explainExec(err error) error {
 	// This one message quotes a value, which may be a prospect's text.
 	if before, _, ok := strings.Cut(e.problem, "iterate over "); ok {
 		e.problem = before + "iterate over this"
+	}
+	for _, f := range failures {
+		if m := f.pattern.FindStringSubmatchIndex(e.problem); m != nil {
+			e.problem = string(f.pattern.ExpandString(nil, f.say, e.problem, m))
+			break
+		}
 	}
 	return e
 }

@@ -69,7 +69,7 @@ func TestLoadRefusesMessages(t *testing.T) {
 		{"the notes", "Hi {{.Prospect.Notes}}", "p/m.say.tmpl:1:6: the team's notes are not for the prospect: a message can ask whether there are any, not print them"},
 		{"the notes by a variable", "{{$n := .Prospect.Notes}}Hi {{$n}}", "p/m.say.tmpl:1:31: the team's notes are not for the prospect: a message can ask whether there are any, not print them"},
 		{"the notes in other clothes", `Hi {{.Prospect.Notes | default "you"}}`, "p/m.say.tmpl:1:1: the team's notes are not for the prospect: a message can ask whether there are any, not print them (with everything known)"},
-		{"the notes formatted", `Hi {{printf "%q" .Prospect.Notes}}`, "p/m.say.tmpl:1:6: error calling printf: the team's notes are not for the prospect: a message can ask whether there are any, not print them (with everything known)"},
+		{"the notes formatted", `Hi {{printf "%q" .Prospect.Notes}}`, "p/m.say.tmpl:1:6: printf: the team's notes are not for the prospect: a message can ask whether there are any, not print them (with everything known)"},
 		{"a part that prints the notes", `{{template "person" .}}`, "p/_person.tmpl:1:24: the team's notes are not for the prospect: a message can ask whether there are any, not print them"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -99,11 +99,11 @@ func TestTry(t *testing.T) {
 		{"nothing wrong", "them Hi\nbio " + secret, nil},
 		{"three wrong", "them Hi\nstatus Customer\nbio " + secret, []string{
 			"prompt empty: it renders to nothing",
-			"prompt tags: tags.tmpl:1:41: error calling index: index out of range: 3",
+			"prompt tags: tags.tmpl:1:41: there is nothing at this place, or not always: put it within {{if ...}} or {{with ...}}, or use range",
 			"message long: the message is over 1000 characters: it has 2001",
 		}},
 		{"nothing waits, and two wrong all the same", "us Hi\nstatus Customer", []string{
-			"prompt tags: tags.tmpl:1:41: error calling index: index out of range: 3",
+			"prompt tags: tags.tmpl:1:41: there is nothing at this place, or not always: put it within {{if ...}} or {{with ...}}, or use range",
 			"message long: the message is over 1000 characters: it has 2001",
 		}},
 	} {

@@ -95,6 +95,7 @@ type Set struct {
 	facts    []string // the texts of the *.md files
 	sites    sites
 	hash     string
+	spent    *int // while the set is proven: counts what its templates do
 }
 
 var _ bot.Prompter = (*Set)(nil)
@@ -162,6 +163,9 @@ func (s *Set) system(name string, d Data) (string, error) {
 // what it wrote without the space around it.
 func (s *Set) render(file string, data any, most int) (string, error) {
 	out := meter{bytes: most, work: maxWork}
+	if s.spent != nil {
+		defer func() { *s.spent += maxWork - out.work }()
+	}
 	if err := s.tmpl.ExecuteTemplate(&out, file, data); err != nil {
 		if err = explainExec(err); errors.Is(err, errTooMuch) || errors.Is(err, ErrOverBudget) {
 			return "", &stuck{s.sites[out.last], err}

@@ -165,9 +165,9 @@ func TestPromptErrors(t *testing.T) {
 		{"nothing was said", "", "no message waits for an answer", prompts.ErrNothingToAnswer},
 		{"we spoke last", "them Hi\nus Hello", "no message waits for an answer", prompts.ErrNothingToAnswer},
 		{"somebody unknown spoke last", "them Hi\nunknown Hello", "no message waits for an answer", prompts.ErrNothingToAnswer},
-		{"fails for this one", "them Hi\ntemplate tags\nguard vip", "prompt tags: tags.tmpl:2:25: error calling index: index out of range: 3", nil},
+		{"fails for this one", "them Hi\ntemplate tags\nguard vip", "prompt tags: tags.tmpl:2:25: there is nothing at this place, or not always: put it within {{if ...}} or {{with ...}}, or use range", nil},
 		{"quotes nobody in a range", "them Hi\ntemplate range\nguard vip\nbio " + bio, "prompt range: range.tmpl:1:44: range can't iterate over this", nil},
-		{"quotes nobody in an include", "them Hi\ntemplate include\nguard vip\nbio " + bio, "prompt include: include.tmpl:1:25: error calling include: there is no such file, there is none at all", nil},
+		{"quotes nobody in an include", "them Hi\ntemplate include\nguard vip\nbio " + bio, "prompt include: include.tmpl:1:25: include: there is no such file, there is none at all", nil},
 		{"a loop without end", "them Hi\ntemplate loop\nguard vip", "prompt loop: it does not come to an end: is there a loop over a large number?", nil},
 		{"grows over the budget", "them Hi\ntemplate big\nguard vip", "prompt big: the text is over the token budget by itself", prompts.ErrOverBudget},
 	} {

@@ -35,7 +35,7 @@ func fullSample() *bot.Conversation {
 			ID: "thread1", CreatedAt: sampleTime.AddDate(0, -1, 0), IsRequest: true,
 			Prospect: inboxapi.Prospect{
 				Username: strings.Repeat("x", maxHandle), DisplayName: long, Bio: &long, Location: &long, WebsiteURL: &long,
-				Verified: "business", IsProtected: true, FollowerCount: 123456, FollowingCount: 789,
+				Verified: "business", IsProtected: true, FollowerCount: 300_000_000, FollowingCount: 300_000_000, // a loop over them does not come to an end
 				Context: inboxapi.ProspectContext{Valuation: &value, Notes: &long},
 			},
 		},

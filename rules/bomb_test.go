@@ -223,3 +223,34 @@ func TestFileBombs(t *testing.T) {
 		})
 	}
 }
+
+// TestWorkOfAFile is a file whose guards are each within bounds. Together they must
+// be too, or a bot that proves the file never gets through with it: 450 guards over
+// 200 long tests took longer than anybody waited.
+func TestWorkOfAFile(t *testing.T) {
+	file := func(guards, tests int) []byte {
+		b := &strings.Builder{}
+		b.WriteString("version: 1\nguards:\n")
+		for i := range guards {
+			b.WriteString(guardLine(fmt.Sprint("g", i), "last.text matches `(a?){90}b`", bot.Skip) + "\n")
+		}
+		b.WriteString("default: reply\ntests:\n")
+		for i := range tests {
+			fmt.Fprintf(b, "  - {name: t%d, given: {message: %s}, expect: {outcome: reply}}\n", i, strings.Repeat("a", 4000))
+		}
+		return []byte(b.String())
+	}
+	for _, tt := range []struct {
+		guards, tests int
+		want          string
+	}{
+		{100, 1, ""},
+		{300, 1, "the guards and checks up to here may take too long together: "},
+		{100, 20, "the tests up to here may take too long: "},
+	} {
+		_, err := Load("rules.yaml", file(tt.guards, tt.tests), Options{})
+		if tt.want == "" && err != nil || tt.want != "" && (err == nil || !strings.Contains(err.Error(), tt.want) || strings.Contains(err.Error(), "\n")) {
+			t.Errorf("%d guards, %d tests: %v, want %q", tt.guards, tt.tests, err, tt.want)
+		}
+	}
+}

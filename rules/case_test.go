@@ -290,7 +290,7 @@ func TestCasesJudgeAsTheBotDoes(t *testing.T) {
 		if err != nil {
 			t.Fatalf("%v\n%s", err, entry)
 		}
-		for _, f := range s.Test(judge) {
+		for _, f := range s.Test(Whole{Judge: judge, Review: s.afterDraft}) {
 			if f.Case.Name == "found by chance" { // the authors' tests are about the authors' guards
 				t.Errorf("%v\n%s", f, entry)
 			}

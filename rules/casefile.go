@@ -248,6 +248,9 @@ func (r *caseReader) mapping(v reflect.Value, e entry) {
 func (r *caseReader) draft(v reflect.Value, e entry) {
 	d := blankDraft()
 	r.mapping(reflect.ValueOf(&d).Elem(), e)
+	if d.Confidence < 0 || d.Confidence > 1 {
+		r.report(r.places[&d.Confidence], "it is a number from 0 to 1", "confidence cannot be %v", d.Confidence)
+	}
 	v.Set(reflect.ValueOf(&d))
 }
 

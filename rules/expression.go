@@ -19,6 +19,7 @@ import (
 type expression struct {
 	program *vm.Program
 	reads   reads
+	passes  int           // over each byte it reads, at most
 	parts   func() []part // the named ones; see partsOf
 }
 
@@ -73,7 +74,7 @@ func compile(src string, env any, hours []string) (*expression, []finding) {
 	if err != nil {
 		return nil, []finding{explain(err, src, env)}
 	}
-	return &expression{program, in.reads, partsOf(tree.Node, env, hours)}, nil
+	return &expression{program, in.reads, in.passes, partsOf(tree.Node, env, hours)}, nil
 }
 
 // names returns the names env gives to expressions, in the order of the type.

@@ -56,9 +56,7 @@ var complaints = []struct {
 		return m[0], `write \\ for a backslash, or put the text in backquotes`
 	}},
 	{regexp.MustCompile(`^unrecognized character: U\+(\w+)`), explainCharacter},
-	{regexp.MustCompile(`^bad number syntax: "(.*)"`), func(m []string, _ place) (string, string) {
-		return fmt.Sprintf("%q is no number", m[1]), hintLength
-	}},
+	{regexp.MustCompile(`^bad number syntax: "(.*)"`), explainNumber},
 	{regexp.MustCompile(`exceeds maximum allowed nodes`), func([]string, place) (string, string) {
 		return fmt.Sprintf("the expression has more than %d parts", maxNodes), "split it over several guards"
 	}},
@@ -68,7 +66,7 @@ var complaints = []struct {
 func explain(err error, src string, env any) finding {
 	f := finding{message: err.Error()}
 	if e := (*file.Error)(nil); errors.As(err, &e) {
-		f.offset, f.message = e.From, e.Message
+		f.offset, f.message = e.From, strings.TrimSpace(e.Message)
 	}
 	for _, c := range complaints {
 		if m := c.pattern.FindStringSubmatch(f.message); m != nil {
@@ -200,6 +198,12 @@ func explainToken(m []string, at place) (message, hint string) {
 		return message, fmt.Sprintf("did you mean %q?", lower)
 	case value == "is":
 		return message, "== compares"
+	case value == "then":
+		return message, "leave out the if: the expression itself is true or false; a guard's outcome stands in its own line, then:"
+	case value == "/":
+		return message, "patterns stand in backquotes: last.text matches `(?i)price`"
+	case value == "," && isDigit(at.before()) && isDigit(at.at(at.offset+1)):
+		return message, "numbers have no commas: 1000, and a dot before fractions: 0.5"
 	case kind == "Operator" && idioms[lower] != "":
 		return message, "write it " + idioms[lower]
 	case kind == "Identifier":
@@ -207,6 +211,8 @@ func explainToken(m []string, at place) (message, hint string) {
 	}
 	return message, ""
 }
+
+func isDigit(r rune) bool { return r >= '0' && r <= '9' }
 
 func explainOperation(m []string, _ place) (message, hint string) {
 	operator, left, right := m[1], m[2], m[3]
@@ -256,6 +262,18 @@ func usage(function string) string {
 		return "for instance " + e
 	}
 	return ""
+}
+
+// thousands are what people write behind a number for its zeros.
+var thousands = map[string]string{"k": "000", "K": "000", "m": "000000", "M": "000000"}
+
+func explainNumber(m []string, _ place) (message, hint string) {
+	digits := strings.TrimRightFunc(m[1], func(r rune) bool { return r < '0' || r > '9' })
+	message = fmt.Sprintf("%q is no number", clip(m[1]))
+	if zeros := thousands[strings.TrimPrefix(m[1], digits)]; zeros != "" && digits != "" && !strings.Contains(digits, ".") {
+		return message, "write " + clip(digits+zeros)
+	}
+	return message, hintLength
 }
 
 func explainCharacter(m []string, _ place) (message, hint string) {

@@ -42,6 +42,11 @@ const (
 	maxIndent   = 100 // of a line, in characters
 	maxKeys     = 10_000
 	maxProblems = 50 // that are reported
+
+	// What the guards and checks of a file take together for one conversation, in
+	// passes (see inspect.go): seconds, if all is made to be slow. The shipped ones
+	// are 1,500.
+	maxFilePasses = 50_000
 )
 
 // Load reads a rule file and runs its tests. name stands for it in messages. The
@@ -83,6 +88,7 @@ type loader struct {
 	start    string // how such a file starts
 	problems Problems
 	names    map[string]position // of guards and checks
+	passes   int                 // of guards and checks together
 	set      *Set
 }
 
@@ -163,8 +169,15 @@ func (l *loader) guards(e entry, k kind) []guard {
 			l.report(at(n), "", "more than %d guards and checks", maxGuards)
 			break
 		}
-		if g, ok := l.guard(n, k); ok {
-			out = append(out, g)
+		g, ok := l.guard(n, k)
+		if !ok {
+			continue
+		}
+		out = append(out, g)
+		if l.passes += g.when.passes; l.passes > maxFilePasses {
+			l.report(at(n), "look for fewer words, or repeat less",
+				"the guards and checks up to here may take too long together: %d steps for each byte they read, at most %d", l.passes, maxFilePasses)
+			break
 		}
 	}
 	return out
@@ -220,8 +233,12 @@ var reserved = []string{
 // isReserved reports whether name is the bot's own, or that of one of its checks of
 // a draft.
 func isReserved(name string) bool {
+	return slices.Contains(reserved, name) || isDraftCheck(name)
+}
+
+func isDraftCheck(name string) bool {
 	check, ok := strings.CutPrefix(name, "draft-")
-	return slices.Contains(reserved, name) || ok && slices.Contains(draftcheck.Names, check)
+	return ok && slices.Contains(draftcheck.Names, check)
 }
 
 var saneName = regexp.MustCompile(`^[\pL\pN][\pL\pN._-]*$`)

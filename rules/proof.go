@@ -19,35 +19,49 @@ type Failure struct { //nolint:errname // as Problem
 // Tests returns the tests of the rule file.
 func (s *Set) Tests() []Case { return slices.Clone(s.cases) }
 
-// Test runs the tests of the rule file and returns those that fail. judge answers
-// for everything before the model; nil is s.Judge, and leaves out the tests that
-// expect one of the bot's own guards, which only the bot's judge can answer for.
-// Load has run the others.
-func (s *Set) Test(judge func(*bot.Conversation) bot.Verdict) []Failure {
+// Whole is the bot around a rule file, for tests that no file can answer for.
+type Whole struct {
+	// Judge is everything before the model, the bot's own guards included.
+	Judge func(*bot.Conversation) bot.Verdict
+	// Review is everything behind it: what becomes of the draft d of a conversation
+	// with the verdict v. The checks it adds include the bot's own.
+	Review func(c *bot.Conversation, v bot.Verdict, d bot.Decision) bot.Verdict
+}
+
+// Test runs the tests of the rule file that are about more than its own guards and
+// checks, and returns those that fail: tests that expect one of the bot's own
+// guards, and tests of a draft, which has to pass the bot's own checks too. Load has
+// run the others, where a file has to be right whatever bot reads it.
+func (s *Set) Test(w Whole) []Failure {
 	var out []Failure
-	own := judge != nil
-	if !own {
-		judge = s.Judge
-	}
 	for _, c := range s.cases {
-		if name := c.Expect.Guard; !own && name != nobody && isReserved(name) {
+		ofBot, ofDraft := ofTheBot(c.Expect.Guard), c.Given.Draft != nil && len(c.Conversation(s.zone).Unanswered()) > 0
+		judge := s.Judge
+		switch {
+		case ofBot && !isDraftCheck(c.Expect.Guard):
+			judge = w.Judge
+		case !ofBot && !ofDraft:
 			continue
 		}
-		if f, failed := s.try(c, judge); failed {
+		if f, failed := s.try(c, judge, w.Review); failed {
 			out = append(out, f)
 		}
 	}
 	return out
 }
 
+// ofTheBot reports whether a test that expects this guard asks for more than the
+// rule file.
+func ofTheBot(guard string) bool { return guard != nobody && isReserved(guard) }
+
 // try runs a test as the bot would go on: the checks are asked about the draft of
 // a conversation that is to be answered.
-func (s *Set) try(c Case, judge func(*bot.Conversation) bot.Verdict) (Failure, bool) {
+func (s *Set) try(c Case, judge func(*bot.Conversation) bot.Verdict, review func(*bot.Conversation, bot.Verdict, bot.Decision) bot.Verdict) (Failure, bool) {
 	conv := c.Conversation(s.zone)
 	v := judge(conv)
 	d := c.decision()
 	if d != nil && v.Outcome.Action == bot.Reply {
-		v = s.afterDraft(conv, v, *d)
+		v = review(conv, v, *d)
 	}
 	say := silence
 	if v.Outcome.Action == bot.Handoff {
@@ -66,6 +80,19 @@ func (s *Set) try(c Case, judge func(*bot.Conversation) bot.Verdict) (Failure, b
 		Detail:  s.detail(conv, d, v, want.Guard),
 	}
 	return f, true
+}
+
+// size is about how many bytes guards and checks can read of c.
+func (c Case) size() int {
+	p := &c.Given.Prospect
+	n := len(p.Bio) + len(p.Notes) + len(p.Name) + len(p.Location) + len(p.Website) + total(p.Tags)
+	for _, m := range c.Given.Messages {
+		n += len(m.Text)
+	}
+	if d := c.Given.Draft; d != nil {
+		n += len(d.Text) + len(d.Reason)
+	}
+	return n + len(c.Given.Message)
 }
 
 // decision is the draft of c as the model would have given it; nil without one.
@@ -127,6 +154,9 @@ func (s *Set) detail(c *bot.Conversation, d *bot.Decision, v bot.Verdict, wanted
 	asked := false
 	for _, check := range v.Checks {
 		lines = append(lines, said(check))
+		if check.Guard == v.Guard && isReserved(v.Guard) {
+			lines = append(lines, "    "+printable(v.Outcome.Reason))
+		}
 		if check.Guard == v.Guard || check.Guard == wanted {
 			lines = append(lines, s.worth(c, d, check.Guard)...)
 		}
@@ -162,14 +192,26 @@ func (s *Set) worth(c *bot.Conversation, d *bot.Decision, name string) []string 
 	return lines
 }
 
+// maxTestSteps is what the tests of a file may take, in steps of a guard over a
+// byte of their texts: about ten seconds, if all is made to be slow. A bot
+// that proves an edit must be through with it while its author waits.
+const maxTestSteps = 1_000_000_000
+
 // failures runs the tests of the file that was read.
 func (l *loader) failures() Problems {
-	var out Problems
-	for _, f := range l.set.Test(nil) {
-		if len(out) == maxProblems {
-			break
+	steps := 0
+	for _, c := range l.set.cases {
+		if steps += (l.passes + 1) * c.size(); steps > maxTestSteps {
+			l.report(c.at, "shorten the texts of the tests, or look for fewer words",
+				"the tests up to here may take too long: %d million steps of guards over their texts, at most %d million", steps/1e6, maxTestSteps/1_000_000)
+			return l.problems
 		}
-		out = append(out, f.Problem)
+	}
+	var out Problems
+	for _, c := range l.set.cases {
+		if f, failed := l.set.try(c, l.set.Judge, l.set.afterDraft); failed && !ofTheBot(c.Expect.Guard) && len(out) < maxProblems {
+			out = append(out, f.Problem)
+		}
 	}
 	return out
 }

@@ -57,8 +57,8 @@ func TestTests(t *testing.T) {
 			switch {
 			case tt.got == "" && err != nil:
 				t.Error(err)
-			case tt.got == "" && (len(s.Tests()) != 1 || len(s.Test(nil)) > 0):
-				t.Errorf("%d tests, %v", len(s.Tests()), s.Test(nil))
+			case tt.got == "" && len(s.Tests()) != 1:
+				t.Errorf("%d tests", len(s.Tests()))
 			case tt.got != "":
 				var p Problem
 				if !errors.As(err, &p) || p.Line != len(proven)+2 || !strings.Contains(p.Message, "but got "+tt.got) && !strings.Contains(p.Message, ", "+tt.got) {
@@ -81,15 +81,42 @@ func TestOwnGuards(t *testing.T) {
 		}
 		return s.Judge(c)
 	}
-	if f := s.Test(ask); len(f) > 0 {
+	if f := s.Test(Whole{Judge: ask}); len(f) > 0 {
 		t.Errorf("failed: %v", f)
 	}
 	asleep := func(*bot.Conversation) bot.Verdict {
 		return bot.Verdict{Outcome: bot.Outcome{Action: bot.Wait}, Guard: "paused"}
 	}
-	f := s.Test(asleep)
-	if len(f) != 2 || f[0].Case.Name != "given back" || f[0].Got.Guard != "paused" || !strings.Contains(f[1].Error(), `expects reply, but got wait by "paused"`) {
+	f := s.Test(Whole{Judge: asleep}) // the other one is about the file alone
+	if len(f) != 1 || f[0].Case.Name != "given back" || f[0].Got.Guard != "paused" {
 		t.Errorf("got %v", f)
+	}
+}
+
+// TestOwnChecks are tests of drafts: what the file would send, the bot's own checks
+// may keep.
+func TestOwnChecks(t *testing.T) {
+	s := load(t, Options{}, append(proven,
+		`  - {name: sent, given: {message: Hi, draft: {text: Yes}}, expect: {outcome: reply}}`,
+		`  - {name: a price, given: {message: Hi, draft: {text: 5 EUR}}, expect: {outcome: reply}}`,
+		`  - {name: expected, given: {message: Hi, draft: {text: 5 EUR}}, expect: {outcome: handoff, guard: draft-prices}}`,
+		`  - {name: the file's come first, given: {message: Hi, draft: {text: sorry 5 EUR}}, expect: {guard: sorry}}`,
+		`  - {name: nobody wrote, given: {draft: {text: 5 EUR}}, expect: {outcome: reply}}`,
+		`  - {name: no draft, given: {message: 5 EUR}, expect: {outcome: reply}}`)...)
+	f := s.Test(Whole{Judge: s.Judge, Review: func(c *bot.Conversation, v bot.Verdict, d bot.Decision) bot.Verdict {
+		if v = s.afterDraft(c, v, d); v.Outcome.Action == bot.Reply && strings.Contains(d.Reply, "EUR") {
+			v.Checks = append(v.Checks, bot.Check{Guard: "draft-prices", Fired: true})
+			v.Guard, v.Outcome = "draft-prices", bot.Outcome{Action: bot.Handoff, Reason: `a price: "5 EUR"`}
+		}
+		return v
+	}})
+	if len(f) != 1 || f[0].Case.Name != "a price" || f[0].Got.Guard != "draft-prices" {
+		t.Fatalf("got %v", f)
+	}
+	for _, want := range []string{`expects reply, but got handoff by "draft-prices"`, "unsure               no", "draft-prices         FIRED\n        a price: \"5 EUR\""} {
+		if !strings.Contains(f[0].Error(), want) {
+			t.Errorf("%q is missing in\n%v", want, f[0])
+		}
 	}
 }
 

@@ -111,7 +111,7 @@ var errNoTeam = errors.New("inbox")
 // openNamed asks Inbox for the team's ID if it is not given.
 func openNamed(ctx context.Context, cfg Config, team, namespace string) (*redisstore.Store, error) {
 	if !cfg.RedisURL.Set() {
-		return nil, newConfigError([]string{"REDIS_URL: not set: the bot is reached through its Redis; one with an embedded store cannot be reached from here, stop its process instead"})
+		return nil, newConfigError([]string{"REDIS_URL: not set: set it to the Redis of the bot, through which this command reaches it; a bot without one is out of reach and can only be stopped"})
 	}
 	if team == "" {
 		asked, err := askInbox(ctx, cfg)

@@ -11,7 +11,6 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
-	"slices"
 	"sync/atomic"
 	"time"
 
@@ -108,18 +107,20 @@ func (s source) load(cfg Config) (loaded, error) {
 	return l, l.test(cfg)
 }
 
-// test runs the tests of the rule file that expect one of the bot's own guards;
-// the others have run when it was loaded, and are about the author's guards alone.
-// The settling is left out: it would be about a test's clock.
+// test runs the tests of the rule file that ask for the whole bot: its own guards,
+// and its own checks of a draft. The settling is left out: it would be about a
+// test's clock.
 func (l loaded) test(cfg Config) error {
 	c := cfg.botConfig()
 	c.Settle = -1
-	authors := append(l.rules.Guards(), l.rules.Checks()...)
 	var problems []string
-	for _, f := range l.rules.Test(func(conv *bot.Conversation) bot.Verdict { return bot.Judge(c, l.Generation, conv) }) {
-		if name := f.Case.Expect.Guard; name != "" && name != "default" && !slices.Contains(authors, name) {
-			problems = append(problems, f.Error())
-		}
+	for _, f := range l.rules.Test(rules.Whole{
+		Judge: func(conv *bot.Conversation) bot.Verdict { return bot.Judge(c, l.Generation, conv) },
+		Review: func(conv *bot.Conversation, v bot.Verdict, d bot.Decision) bot.Verdict {
+			return bot.RehearseDraft(c, l.Generation, conv, v, d).Verdict
+		},
+	}) {
+		problems = append(problems, f.Error())
 	}
 	return newConfigError(problems)
 }
