@@ -2,7 +2,6 @@ package bot
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"time"
 
@@ -11,9 +10,16 @@ import (
 
 // Memory tells how far back the store remembers.
 type Memory interface {
-	// Forgot reports whether the store has ever lost its memory, and how long ago
-	// that was noticed. Asking notices it.
-	Forgot(ctx context.Context) (ago time.Duration, ever bool, err error)
+	// Forgot reports whether the store has ever lost its memory, and when it last
+	// did. Asking notices it.
+	Forgot(ctx context.Context) (last Loss, ever bool, err error)
+}
+
+// Loss is one loss of a store's memory: by a wipe, by a failover to a server that
+// knows less, or because it is new to the team and nobody has said so.
+type Loss struct {
+	Ago        time.Duration // since it was noticed
+	Quarantine time.Duration // how long nothing may be begun yet; 0: now
 }
 
 // A message that comes while our reply to an earlier one is on its way stands
@@ -26,22 +32,28 @@ type Memory interface {
 
 const safetyHidden = "hidden"
 
-var errForgot = errors.New("the store has lost its memory: nothing is sent until what is on its way has shown up, and threads answered last are looked at again")
-
 // remember asks the store how far back it remembers.
 func (b *Bot) remember(ctx context.Context) {
 	if b.Memory == nil {
 		return
 	}
-	ago, ever, err := b.Memory.Forgot(ctx)
-	switch {
-	case err != nil && ctx.Err() == nil:
-		b.complain("redis", fmt.Errorf("memory: %w", err))
-	case err == nil && ever && b.state.forgot(b.Now().Add(-ago)):
-		if ago < time.Minute {
-			b.complain("memory", errForgot)
+	loss, ever, err := b.Memory.Forgot(ctx)
+	if err != nil {
+		if ctx.Err() == nil {
+			b.complain("redis", fmt.Errorf("memory: %w", err))
 		}
+		return
 	}
+	if ever && b.state.forgot(b.Now().Add(-loss.Ago)) && loss.Quarantine > 0 {
+		b.complain("memory", errQuarantined(loss.Quarantine))
+	}
+	b.state.quarantined(time.Now().Add(loss.Quarantine))
+}
+
+// errQuarantined says for how long nothing is begun, and why.
+func errQuarantined(left time.Duration) error {
+	return fmt.Errorf("nothing is sent for %s: Redis does not know what was sent before, for it was emptied, failed over, or is new to this team (run --fresh says so)",
+		left.Round(time.Second))
 }
 
 // forgot keeps when the store lost its memory, on the API's clock, and reports
@@ -54,6 +66,13 @@ func (s *status) forgot(at time.Time) bool {
 	}
 	s.forgotAt, s.deep = at, time.Time{}
 	return true
+}
+
+// quarantined keeps until when nothing may be begun.
+func (s *status) quarantined(until time.Time) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.quietTo = until
 }
 
 // beforeLoss reports whether what the store knew of that time is lost.

@@ -1,6 +1,7 @@
 package bot_test
 
 import (
+	"strings"
 	"testing"
 	"time"
 
@@ -111,5 +112,30 @@ func TestNobodyIsLookedForWithoutALoss(t *testing.T) {
 		if n := w.sim.Requests()["threads.thread.messages.list"] - before; n > 0 {
 			t.Errorf("%d reads of answered threads", n)
 		}
+	})
+}
+
+// What makes the bot wait after a loss is said where an operator looks.
+func TestAQuarantineIsTold(t *testing.T) {
+	inScene(t, func(w *scene) {
+		w.deps = func(d *bot.Deps) { d.Memory = w.store }
+		w.store.Wipe()
+		th := w.thread("do you ship to Austria?")
+		b := w.start()
+		ctx, stop := w.context()
+		done := make(chan error, 1)
+		go func() { done <- b.Run(ctx) }()
+		time.Sleep(30 * time.Second)
+		if err := b.Ready(); err == nil || !strings.Contains(err.Error(), "nothing is sent for 2m") {
+			t.Errorf("ready says %v", err)
+		}
+		w.said(th.ID)
+		time.Sleep(3 * time.Minute)
+		if err := b.Ready(); err != nil {
+			t.Errorf("ready says %v after the quarantine", err)
+		}
+		w.said(th.ID, "ok")
+		stop()
+		<-done
 	})
 }

@@ -111,6 +111,9 @@ func (m *Metrics) watch(b *Bot) {
 	gauge("leads", "1 in the process that polls for all.", func() float64 { return truth(b.Health().Leads) })
 	gauge("token_refused", "1 while Inbox does not take INBOX_API_TOKEN.", func() float64 { return truth(b.Health().TokenRefused != nil) })
 	gauge("redis_away", "1 while Redis does not answer: nothing is sent meanwhile.", func() float64 { return truth(b.Health().StoreErr != nil) })
+	gauge("quarantine_seconds", "How long nothing is begun yet, because Redis lost its memory or is new.", func() float64 {
+		return b.Health().Quarantine.Seconds()
+	})
 	gauge("sends_unresolved", "Sends in doubt of which nobody knows yet whether they arrived.", func() float64 {
 		return float64(b.Health().InDoubt)
 	})

@@ -31,6 +31,7 @@ type status struct {
 	leads    bool      // as the store last said
 	askedAt  time.Time // when the switch was last asked
 	forgotAt time.Time // when the store lost its memory, on the API's clock
+	quietTo  time.Time // until when nothing may be begun for that
 	said     map[string]time.Time
 }
 
@@ -112,12 +113,13 @@ func (s *status) storeAnswered(err error) {
 // instant. Of several processes on one store the one that Leads polls: the others
 // know of Inbox only what their own threads told them.
 type Health struct {
-	Leads        bool      // as the store last said; a process alone always does
-	LastSweep    time.Time // the last that went well, zero: none yet
-	SweepErr     error     // how the last sweep failed
-	TokenRefused error     // Inbox does not take the token; nothing is done meanwhile
-	StoreErr     error     // the store does not answer; nothing is sent meanwhile
-	Paused       string    // by whom and why, in the team's words; "": not paused
+	Leads        bool          // as the store last said; a process alone always does
+	LastSweep    time.Time     // the last that went well, zero: none yet
+	SweepErr     error         // how the last sweep failed
+	TokenRefused error         // Inbox does not take the token; nothing is done meanwhile
+	StoreErr     error         // the store does not answer; nothing is sent meanwhile
+	Paused       string        // by whom and why, in the team's words; "": not paused
+	Quarantine   time.Duration // for how long nothing is begun yet, after the store lost its memory
 
 	ModelDown        time.Duration // for how long it has not answered
 	Waiting          int           // threads that should have come to an outcome and have not
@@ -156,7 +158,7 @@ func (s *status) health() Health {
 	defer s.mu.Unlock()
 	h := Health{
 		Leads: s.leads, LastSweep: s.lastOK, SweepErr: s.sweepErr,
-		TokenRefused: s.refused, StoreErr: s.storeErr, Paused: s.pausedBy,
+		TokenRefused: s.refused, StoreErr: s.storeErr, Paused: s.pausedBy, Quarantine: max(0, time.Until(s.quietTo)),
 	}
 	if h.TokenRefused == nil && isTokenRefusal(s.sweepErr) {
 		h.TokenRefused = s.sweepErr // not taken back by letting one thread try again
@@ -187,6 +189,9 @@ func (b *Bot) Ready() error {
 	}
 	if h.StoreErr != nil {
 		errs = append(errs, fmt.Errorf("REDIS_URL: %w", h.StoreErr))
+	}
+	if h.Quarantine > 0 {
+		errs = append(errs, errQuarantined(h.Quarantine))
 	}
 	if h.ModelDown > 0 {
 		errs = append(errs, fmt.Errorf("the model has been out of reach for %s", h.ModelDown.Round(time.Second)))

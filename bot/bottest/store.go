@@ -130,13 +130,16 @@ func (s *Store) Claim(ctx context.Context, threadID string) (bot.Lease, error) {
 }
 
 // Forgot implements bot.Memory.
-func (s *Store) Forgot(ctx context.Context) (ago time.Duration, ever bool, err error) {
+func (s *Store) Forgot(ctx context.Context) (last bot.Loss, ever bool, err error) {
 	leave, err := s.enter(ctx, "forgot")
 	if err != nil {
-		return 0, false, err
+		return bot.Loss{}, false, err
 	}
 	defer leave()
-	return time.Since(s.until.Add(-s.opts.Quarantine)), !s.until.IsZero(), nil
+	if s.until.IsZero() {
+		return bot.Loss{}, false, nil
+	}
+	return bot.Loss{Ago: time.Since(s.until.Add(-s.opts.Quarantine)), Quarantine: max(0, time.Until(s.until))}, true, nil
 }
 
 // Release implements bot.Claims.

@@ -84,16 +84,25 @@ func (s *Store) Release(ctx context.Context, l bot.Lease) error {
 // Forgot reports whether this Redis has ever lost what it knew of the team, and how
 // long ago that was noticed. A first deployment that was not said to be one counts:
 // what an earlier life did is not known. See bot.Memory.
-func (s *Store) Forgot(ctx context.Context) (ago time.Duration, ever bool, err error) {
+func (s *Store) Forgot(ctx context.Context) (last bot.Loss, ever bool, err error) {
 	rid := s.runID.Load()
-	age, err := asInt(s.run(ctx, forgotScript, []string{s.key("gen")}, rand.Text(), *rid, ms(s.opts.Quarantine)))
-	switch {
-	case err != nil:
-		return 0, false, fmt.Errorf("redis forgot: %w", err)
-	case s.changedSince(rid):
-		return 0, false, fmt.Errorf("redis forgot: %w", errChanged)
+	answer, err := s.run(ctx, forgotScript, []string{s.key("gen")}, rand.Text(), *rid, ms(s.opts.Quarantine))
+	if err == nil && s.changedSince(rid) {
+		err = errChanged
 	}
-	return time.Duration(age) * time.Millisecond, age >= 0, nil
+	if err != nil {
+		return bot.Loss{}, false, fmt.Errorf("redis forgot: %w", err)
+	}
+	parts, ok := answer.([]any)
+	if !ok || len(parts) != 2 {
+		return bot.Loss{}, false, fmt.Errorf("redis forgot: %w", errAnswer)
+	}
+	ago, err1 := asInt(parts[0], nil)
+	left, err2 := asInt(parts[1], nil)
+	if err := errors.Join(err1, err2); err != nil || ago < 0 {
+		return bot.Loss{}, false, err
+	}
+	return bot.Loss{Ago: time.Duration(ago) * time.Millisecond, Quarantine: time.Duration(left) * time.Millisecond}, true, nil
 }
 
 // changedSince reports whether the server's identity may have been out of date

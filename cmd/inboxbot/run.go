@@ -66,8 +66,10 @@ func oneSweep(ctx context.Context, b *bot.Bot) error {
 		return nil
 	case h.Paused != "":
 		return fmt.Errorf("%d threads still wait: %s", h.Waiting, h.Paused)
+	case h.Quarantine > 0:
+		return fmt.Errorf("%d threads still wait, run again in %s: Redis is new to this team or lost its memory, and nothing is begun until then", h.Waiting, h.Quarantine.Round(time.Second))
 	default:
-		return fmt.Errorf("%d threads still wait: for some minutes nothing is begun on a Redis that is new to this team or lost its memory; run again then", h.Waiting)
+		return fmt.Errorf("%d threads still wait; run again", h.Waiting)
 	}
 }
 

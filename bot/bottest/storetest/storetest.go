@@ -533,17 +533,19 @@ func crashes() []test {
 			if s.Wipe == nil || !ok {
 				s.Skip("this store cannot be wiped, or asked")
 			}
-			if ago, ever, err := memory.Forgot(s.Context()); ever || err != nil {
-				s.Fatalf("a new store forgot %s ago, %v", ago, err)
+			if loss, ever, err := memory.Forgot(s.Context()); ever || err != nil {
+				s.Fatalf("a new store forgot: %+v, %v", loss, err)
 			}
 			s.Wipe()
-			if ago, ever, err := memory.Forgot(s.Context()); !ever || ago > s.Quarantine/2 || err != nil {
-				s.Fatalf("forgot: %v, %s ago, %v; want just now", ever, ago, err)
+			loss, ever, err := memory.Forgot(s.Context())
+			if !ever || loss.Ago > s.Quarantine/2 || loss.Quarantine < s.Quarantine/2 || err != nil {
+				s.Fatalf("forgot: %v, %+v, %v; want just now", ever, loss, err)
 			}
 			l := s.claim()
 			time.Sleep(s.Quarantine + 10*time.Millisecond)
-			if ago, ever, err := memory.Forgot(s.Context()); !ever || ago < s.Quarantine || err != nil {
-				s.Fatalf("forgot: %v, %s ago, %v; want %s at least", ever, ago, err, s.Quarantine)
+			loss, ever, err = memory.Forgot(s.Context())
+			if !ever || loss.Ago < s.Quarantine || loss.Quarantine != 0 || err != nil {
+				s.Fatalf("forgot: %v, %+v, %v; want %s ago at least", ever, loss, err, s.Quarantine)
 			}
 			s.release(l)
 			if l := s.claim(); l.Quarantine != 0 {

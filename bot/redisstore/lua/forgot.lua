@@ -1,5 +1,5 @@
 -- Tells how long ago this server lost its memory, or took over from one that knew
--- more; -1 if it has forgotten nothing. A loss that nobody has noticed yet begins a
+-- more, and the ms until something may begin; -1 if it has forgotten nothing. A loss that nobody has noticed yet begins a
 -- new generation.
 -- KEYS  gen
 -- ARGV  nonce, run id if INFO is not allowed here, quarantine ms
@@ -11,6 +11,6 @@ if not gen then
 end
 local since = tonumber(string.match(gen, ':(%d+):'))
 if not since or till <= since then
-  return -1
+  return { -1, 0 }
 end
-return now - since
+return { now - since, math.max(0, till - now) }

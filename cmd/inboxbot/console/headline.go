@@ -130,6 +130,9 @@ func storeSign(h bot.Health) sign {
 	if h.StoreErr != nil {
 		return sign{"Redis", urgent, "Redis does not answer, so nothing is sent.", -1}
 	}
+	if h.Quarantine > 0 {
+		return sign{"Redis", mind, "nothing is sent for " + span(roundUp(h.Quarantine)) + ": Redis does not know what was sent before, for it was emptied, failed over, or is new to this team.", -1}
+	}
 	return sign{"Redis", well, "answers", -1}
 }
 
