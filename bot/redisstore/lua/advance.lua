@@ -105,7 +105,7 @@ if answer == 'recorded' then
     rec.nat, note = int(mat), true
   end
   if note then
-    write(KEYS[2], rec, now, math.max(0, redis.call('PTTL', KEYS[2])))
+    write(KEYS[2], rec, math.max(0, redis.call('PTTL', KEYS[2])))
   end
 end
 if answer == 'again' then
@@ -165,7 +165,7 @@ if promised and rec.nat then -- a newer message waits
   end
 end
 
-write(KEYS[2], new, now, (terminal[state] or not open) and retention or 0)
+write(KEYS[2], new, (terminal[state] or not open) and retention or 0)
 if open then
   redis.call('ZADD', KEYS[4], int(due), thread)
 else
