@@ -134,7 +134,7 @@ func TestKeyboardAlone(t *testing.T) {
 
 	// Tab goes through the page as it reads, and what has the focus can be seen.
 	b.Visit("/")
-	for _, want := range []string{"Skip to the content", "Now", "Threads", "Drafts", "Rules", "Numbers", "Shadow", "Pause…", "All decisions"} {
+	for _, want := range []string{"Skip to the content", "Now", "Threads", "Drafts", "Rules", "Numbers", "Shadow", "Pause…", "See the drafts", "All decisions"} {
 		b.Press(browsertest.Tab)
 		b.Wants(want, focused)
 		b.Until(`(() => { const e = document.activeElement, r = e.getBoundingClientRect(), s = getComputedStyle(e); return r.top >= 0 && r.width > 0 && s.outlineStyle !== 'none' })()`)
