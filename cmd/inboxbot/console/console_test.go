@@ -26,7 +26,7 @@ func TestFirstPage(t *testing.T) {
 	got := words(w.get("/"))
 	for _, want := range []string{
 		"All is well: nobody waits for the bot.", "Kestrel Coffee live", "generation ab12cd34ef56 since", "231 of 300 left",
-		"Answered today 1 half within 14 s", "Handed over today 1",
+		"Answered today 1 half of them within 14 s", "Handed over today 1",
 		"Answered @ann after 14 s: It is 5 EUR. guard default",
 		"Handed over @bob: about money back guard money-back",
 		"Waits @cem: the shop is closed guard closed",

@@ -227,7 +227,7 @@ func budgetSigns(h bot.Health) []sign {
 		}
 	}
 	if len(all) == 0 {
-		return []sign{{"Budget", well, "none of a budget is used today", -1}}
+		return []sign{{"Budget", well, "none is set, or nothing of it is used today", -1}}
 	}
 	return all
 }
@@ -235,7 +235,7 @@ func budgetSigns(h bot.Health) []sign {
 func (c *Console) quotaSign() sign {
 	q := c.Quota()
 	if q.Limit <= 0 {
-		return sign{"API requests", well, "not said yet", -1}
+		return sign{"API requests", well, "Inbox has not told of a limit", -1}
 	}
 	used := 1 - float64(q.Remaining)/float64(q.Limit)
 	return sign{"API requests", well, fmt.Sprintf("%d of %d left in this window", q.Remaining, q.Limit), used}
