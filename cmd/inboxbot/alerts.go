@@ -165,7 +165,7 @@ func (s *signs) work(add adder, h bot.Health, now time.Time) {
 	if oldest, n := s.unapproved(h); n > 0 {
 		add(oldest > s.slo, alert.Problem{
 			Name: "unapproved",
-			Text: fmt.Sprintf("Nobody has approved or rejected a draft for %s (BOT_ANSWER_SLO is %s), %s",
+			Text: fmt.Sprintf("The oldest draft has waited for %s to be approved (BOT_ANSWER_SLO is %s), %s",
 				alert.Span(oldest), alert.Span(s.slo), some(n, "draft waits", "drafts wait")),
 			Do: "Decide at /drafts of the console, or with inboxbot drafts; past BOT_DRAFT_TTL a person gets the thread",
 		})
