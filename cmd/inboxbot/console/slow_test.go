@@ -46,8 +46,8 @@ func (w *world) connect() net.Conn {
 	return browser
 }
 
-// request writes a request as a browser does.
-func (w *world) request(to io.Writer, method, path string, form url.Values) {
+// ask sends a request as a browser does and returns the answer to it.
+func (w *world) ask(conn net.Conn, method, path string, form url.Values) *http.Response {
 	w.t.Helper()
 	r, err := http.NewRequestWithContext(w.t.Context(), method, "http://localhost:8080"+path, strings.NewReader(form.Encode()))
 	if err != nil {
@@ -57,9 +57,16 @@ func (w *world) request(to io.Writer, method, path string, form url.Values) {
 		r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
 	}
 	r.AddCookie(w.cookie)
-	if err := r.Write(to); err != nil {
-		w.t.Error(err)
+	go func() {
+		if err := r.Write(conn); err != nil {
+			w.t.Error(err)
+		}
+	}()
+	res, err := http.ReadResponse(bufio.NewReader(conn), r)
+	if err != nil {
+		w.t.Fatal(err)
 	}
+	return res
 }
 
 // A form has to arrive in time; what is asked for with it may take longer than that.
@@ -70,11 +77,8 @@ func TestAnAnswerTakesLongerThanItsForm(t *testing.T) {
 		w.bot.thinks = 100 * time.Second
 		form := url.Values{"csrf": {w.csrf()}}
 		conn := w.connect()
-		go w.request(conn, http.MethodPost, "/threads/t1/explain", form)
-		res, err := http.ReadResponse(bufio.NewReader(conn), nil)
-		if err != nil {
-			t.Fatal(err)
-		}
+		res := w.ask(conn, http.MethodPost, "/threads/t1/explain", form)
+		defer res.Body.Close()
 		body, err := io.ReadAll(res.Body)
 		if err != nil || res.StatusCode != http.StatusOK || !strings.Contains(string(body), "how much is it?") {
 			t.Errorf("%d, %v: %.200s", res.StatusCode, err, body)
@@ -88,14 +92,11 @@ func TestStreamOutlivesItsRequest(t *testing.T) {
 		w := newWorld(t, withTokens)
 		w.logIn(operatorToken)
 		conn := w.connect()
-		go w.request(conn, http.MethodGet, "/events", nil)
-		res, err := http.ReadResponse(bufio.NewReader(conn), nil)
-		if err != nil {
-			t.Fatal(err)
-		}
-		pings, ended := 0, make(chan struct{})
+		res := w.ask(conn, http.MethodGet, "/events", nil)
+		defer res.Body.Close()
+		lines, pings, ended := bufio.NewScanner(res.Body), 0, make(chan struct{})
 		go func() {
-			for lines := bufio.NewScanner(res.Body); lines.Scan(); {
+			for lines.Scan() {
 				if strings.HasPrefix(lines.Text(), ": still here") {
 					pings++
 				}
