@@ -69,6 +69,9 @@ func (b *Bot) handle(ctx context.Context, c *candidate) result {
 	}
 
 	if m, ok := h.conv.newest(); ok && m.Side != SideOurs && lease.Record.Done(m.ID, m.At) {
+		if lease.Record.State == StateSent && b.shadowing() { // a person has not answered yet
+			return h.compare(ctx)
+		}
 		b.close(ctx, lease) // another process was quicker
 		return result{}
 	}
