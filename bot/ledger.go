@@ -73,8 +73,9 @@ type Record struct {
 
 	Generation string // the hash of the rules and prompts that decided
 
-	// Own is when each of the bot's own recent messages in this thread was sent,
-	// by message ID. It outlives the messages the record is about.
+	// Own is when each of the bot's own messages in this thread was sent, by message
+	// ID, the newest of them for as long as the record is kept. It outlives the
+	// messages the record is about.
 	Own map[string]time.Time
 }
 

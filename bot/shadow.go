@@ -22,7 +22,7 @@ const (
 type Comparison struct {
 	Guard  string // that had the bot reply
 	Draft  string
-	Answer string // the person's messages, a line each
+	Answer string // the person's messages, a line each; "" when nobody answered within two days
 	// Added are the facts (numbers, prices, dates, links, addresses) that only the
 	// person's answer has, Left those that only the draft has.
 	Added, Left []string
@@ -112,10 +112,14 @@ func (h *handling) compare(ctx context.Context) result {
 		return result{again: shadowLook, parked: true}
 	}
 	h.advance(ctx, r, 0)
-	if h.moveDraft(ctx, d, DraftCompared) && answer != "" {
+	if h.moveDraft(ctx, d, DraftCompared) {
 		c := Compare(d.Text, answer)
 		c.Guard = d.Guard
-		h.verdict.Guard, h.verdict.Outcome = guardShadow, Outcome{Action: Skip, Reason: "a person answered what the bot has a draft for"}
+		reason := "a person answered what the bot has a draft for"
+		if answer == "" {
+			reason = "nobody answered what the bot has a draft for"
+		}
+		h.verdict.Guard, h.verdict.Outcome = guardShadow, Outcome{Action: Skip, Reason: reason}
 		h.compared = &c
 		h.report(ctx)
 	}

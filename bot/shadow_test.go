@@ -52,6 +52,42 @@ func TestShadow(t *testing.T) {
 	})
 }
 
+// A person may take their time, and so may nobody: that is another outcome.
+func TestShadowWaitsForAnAnswer(t *testing.T) {
+	for _, row := range []struct {
+		name  string
+		after time.Duration // the person answers, 0: never
+	}{{"after an hour", time.Hour}, {"the next day", 30 * time.Hour}, {"never", 0}} {
+		t.Run(row.name, func(t *testing.T) {
+			inScene(t, func(w *scene) {
+				w.cfg.Live, w.cfg.Shadow = false, true
+				w.deps = func(d *bot.Deps) { d.Drafts = w.store }
+				w.model = modelOf(func() (string, error) { return answer("Yes, we are."), nil })
+				th := w.thread("are you open?")
+				ctx, stop := w.context()
+				defer stop()
+				done := make(chan error, 1)
+				go func() { done <- w.start().Run(ctx) }()
+				time.Sleep(row.after)
+				want := ""
+				if row.after > 0 {
+					want = "Yes, until six."
+					w.sim.Write(th.ID, inboxapitest.PersonInInbox, want)
+				}
+				time.Sleep(56*time.Hour - row.after)
+				if c := w.last(th.ID).Shadow; c == nil || c.Draft != "Yes, we are." || c.Answer != want {
+					t.Errorf("compared: %+v, want the answer %q", c, want)
+				}
+				if d := w.draft(th.ID); d.State != bot.DraftCompared {
+					t.Errorf("the draft is %s", d.State)
+				}
+				stop()
+				<-done
+			})
+		})
+	}
+}
+
 func TestCompare(t *testing.T) {
 	for _, row := range []struct {
 		name, draft, answer string

@@ -224,7 +224,7 @@ func tooOld(j *judge, c *Conversation) (Outcome, bool) {
 	if r := c.Record; !r.State.Terminal() && r.SeenAt.After(since) {
 		since = r.SeenAt
 	}
-	return Outcome{Action: Skip, Reason: "nobody has looked at it for more than " + j.cfg.MaxAge.String()},
+	return Outcome{Action: Skip, Reason: "nobody has looked at it for more than " + brief(j.cfg.MaxAge)},
 		c.Now.Sub(since) > j.cfg.MaxAge
 }
 
@@ -245,7 +245,7 @@ func personTookOver(j *judge, c *Conversation) (Outcome, bool) {
 	if since, back := c.givenBack(); back && !c.ownAfter(since.Add(time.Minute)) {
 		return Outcome{}, false // what the person wrote was before they gave it back
 	}
-	return Outcome{Action: Wait, Reason: "a person wrote less than " + j.cfg.TakeoverPause.String() + " ago"},
+	return Outcome{Action: Wait, Reason: "a person wrote less than " + brief(j.cfg.TakeoverPause) + " ago"},
 		c.HumanAgo() < j.cfg.TakeoverPause
 }
 
@@ -294,3 +294,15 @@ func (b *Bot) again(c *Conversation, v Verdict) time.Duration {
 // waitPause is how often a thread that a guard makes wait is judged again
 // without anything having changed in it. It costs no request.
 const waitPause = 30 * time.Second
+
+// brief is d as people write it: 24h, not 24h0m0s.
+func brief(d time.Duration) string {
+	s := d.String()
+	if strings.HasSuffix(s, "m0s") {
+		s = strings.TrimSuffix(s, "0s")
+	}
+	if strings.HasSuffix(s, "h0m") {
+		s = strings.TrimSuffix(s, "0m")
+	}
+	return s
+}

@@ -426,12 +426,10 @@ func (m *move) keep(rec *record) {
 	}
 }
 
-// own is what is known of our own messages, with what next adds: the 64 newest of
-// the last 48 hours.
+// own is what is known of our own messages, with what next adds: the 64 newest.
 func (m *move) own() map[string]time.Time {
 	all := m.added()
 	maps.Copy(all, m.rec.Own)
-	maps.DeleteFunc(all, func(_ string, at time.Time) bool { return m.now.Sub(at) >= 48*time.Hour })
 	ids := slices.SortedFunc(maps.Keys(all), func(a, b string) int { return all[b].Compare(all[a]) })
 	for _, id := range ids[min(64, len(ids)):] {
 		delete(all, id)

@@ -16,6 +16,9 @@ type Shadow struct {
 	Left      int     `json:"left,omitempty"`   // facts that only the draft has
 	Likeness  float64 `json:"likeness"`         // share of words that both have, 0 to 1
 	Length    int     `json:"length,omitempty"` // of the person's answer in percent of the draft's
+	// Unanswered is another outcome: the bot would have answered, and nobody did. All
+	// else is zero then.
+	Unanswered bool `json:"unanswered,omitempty"`
 }
 
 // Compared are the words of a Shadow.
@@ -34,6 +37,9 @@ func shadowOf(c *bot.Comparison, words *room) (*Shadow, *Compared) {
 	if c == nil {
 		return nil, nil
 	}
+	if c.Answer == "" {
+		return &Shadow{Guard: clip(c.Guard), Unanswered: true}, &Compared{Draft: words.cut(c.Draft)}
+	}
 	s := &Shadow{Guard: clip(c.Guard), SameFacts: c.SameFacts(), Added: len(c.Added), Left: len(c.Left), Likeness: finite(c.Likeness)}
 	if n := len([]rune(c.Draft)); n > 0 {
 		s.Length = len([]rune(c.Answer)) * 100 / n
@@ -50,13 +56,17 @@ func shadowOf(c *bot.Comparison, words *room) (*Shadow, *Compared) {
 
 // Agreement is how often the drafts of one guard would have said what people did.
 type Agreement struct {
-	Guard     string
-	Compared  int
-	SameFacts int
-	Likeness  float64 // the median
-	Length    int     // the median, of the answers in percent of the drafts
-	Worst     []Entry // those furthest apart, the furthest first
+	Guard      string
+	Compared   int // with an answer
+	Unanswered int // the drafts beside these, to which nobody answered anything
+	SameFacts  int
+	Likeness   float64 // the median
+	Length     int     // the median, of the answers in percent of the drafts
+	Worst      []Entry // those furthest apart, the furthest first
 }
+
+// Same is the share of the compared that hold the same facts, 0 to 1.
+func (a Agreement) Same() float64 { return float64(a.SameFacts) / float64(max(1, a.Compared)) }
 
 // WorstShown is how many of the comparisons furthest apart an Agreement names.
 const WorstShown = 5
@@ -80,8 +90,12 @@ func Agree(entries []*Entry) []Agreement {
 	return out
 }
 
-func agreementOf(guard string, all []*Entry) Agreement {
-	a := Agreement{Guard: guard, Compared: len(all)}
+func agreementOf(guard string, drafts []*Entry) Agreement {
+	all := slices.DeleteFunc(slices.Clone(drafts), func(e *Entry) bool { return e.Shadow.Unanswered })
+	a := Agreement{Guard: guard, Compared: len(all), Unanswered: len(drafts) - len(all)}
+	if a.Compared == 0 {
+		return a
+	}
 	likeness, length := make([]float64, len(all)), make([]int, len(all))
 	for i, e := range all {
 		likeness[i], length[i] = e.Shadow.Likeness, e.Shadow.Length

@@ -62,14 +62,15 @@ func TestAgree(t *testing.T) {
 	add("pricing", "It is 9 EUR.", "It is 12 EUR, or 20 with shipping.")
 	add("pricing", "It is 9 EUR.", "That would be 9 EUR")
 	add("pricing", "It is 9 EUR.", "It is 9 EUR, thanks")
-	v.Add(entry(v.Len())) // compares nothing
+	add("pricing", "It is 9 EUR.", "") // nobody answered
+	v.Add(entry(v.Len()))              // compares nothing
 
 	got := v.Shadow(history.Filter{From: noon, Account: "kestrelcoffee"})
 	if len(got) != 2 || got[0].Guard != "pricing" || got[1].Guard != "default" {
 		t.Fatalf("guards: %+v", got)
 	}
 	p := got[0]
-	if p.Compared != 4 || p.SameFacts != 3 || p.Likeness < 0.3 || p.Likeness > 0.9 {
+	if p.Compared != 4 || p.Unanswered != 1 || p.SameFacts != 3 || p.Likeness < 0.3 || p.Likeness > 0.9 {
 		t.Errorf("pricing: %+v", p)
 	}
 	if len(p.Worst) != 3 || p.Worst[0].Shadow.SameFacts || p.Worst[1].Shadow.Likeness > p.Worst[2].Shadow.Likeness {

@@ -13,6 +13,7 @@ type Waiting struct {
 	Guard  string
 	N      int
 	Drafts int       // of them, those whose draft waits for a person's approval
+	Reason string    // why the newest of the others waits; data from outside
 	Oldest time.Time // when the first of them was told to
 }
 
@@ -39,6 +40,8 @@ func (v *View) Waiting(since time.Time) []Waiting {
 			w.N++
 			if e.Reply != "" {
 				w.Drafts++
+			} else if w.N-w.Drafts == 1 {
+				w.Reason = e.Reason
 			}
 			w.Oldest = e.At // older ones come later
 		}

@@ -26,11 +26,11 @@ func TestWaiting(t *testing.T) {
 		{"cem", "default", bot.Wait, "It is 5 EUR."},
 	} {
 		entry := Entry{ID: fmt.Sprintf("%d-0", i+1), At: at(i), Thread: e.thread, Guard: e.guard, Outcome: e.outcome}
-		entry.Reply = e.draft
+		entry.Reply, entry.Reason = e.draft, e.thread+" has to"
 		v.Add(entry)
 	}
 	got := v.Waiting(at(1))
-	want := []Waiting{{"closed", 2, 0, at(2)}, {"default", 1, 1, at(5)}}
+	want := []Waiting{{"closed", 2, 0, "bob has to", at(2)}, {"default", 1, 1, "", at(5)}}
 	if fmt.Sprint(got) != fmt.Sprint(want) {
 		t.Errorf("got %v, want %v", got, want)
 	}

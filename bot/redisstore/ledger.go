@@ -38,8 +38,8 @@ const longest = 64
 //     with again 0. An intent, a handoff under way and a new retry stay open.
 //   - Reason and Guard of a terminal record are cut to 64 bytes.
 //   - Own and SentID are added to what is known, never taken away; the 64 newest
-//     of the last 48 hours are kept. SentSum, HandedAt and HandedTag stay until
-//     there are others, and Seen is added to what was seen before.
+//     are kept, however old. SentSum, HandedAt and HandedTag stay until there are
+//     others, and Seen is added to what was seen before.
 //   - Records that are not open are forgotten after Options.Retention.
 func (s *Store) Advance(ctx context.Context, l bot.Lease, next bot.Record, again time.Duration) error {
 	if l.Thread == "" {

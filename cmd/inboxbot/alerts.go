@@ -18,7 +18,7 @@ import (
 // set up: each blocks until its context ends.
 func (w *parts) watchers(b *bot.Bot, ready func() error) []func(context.Context) error {
 	count := newAlertMetrics(w.reg, w.cfg.AnswerSLO)
-	s := &signs{slo: w.cfg.AnswerSLO, poll: w.cfg.PollInterval, health: b.Health, refused: w.live.refused, began: time.Now()}
+	s := &signs{slo: w.cfg.AnswerSLO, poll: w.cfg.PollInterval, health: b.Health, refused: w.live.refused, drafts: w.drafts, began: time.Now()}
 	var all []func(context.Context) error
 	if w.cfg.AlertURL.Set() {
 		all = append(all, alert.New(alert.Options{
@@ -80,6 +80,7 @@ type signs struct {
 	slo, poll time.Duration
 	health    func() bot.Health
 	refused   func() error // why the rules and prompts on disk are not in force
+	drafts    func() (oldest time.Duration, waiting int)
 	began     time.Time
 
 	doubts, loops, untagged, foreign recent
@@ -161,6 +162,14 @@ func (s *signs) work(add adder, h bot.Health, now time.Time) {
 			alert.Span(h.OldestUnanswered), alert.Span(s.slo), some(h.Waiting, "thread waits", "threads wait")),
 		Do: "See what else is wrong; if nothing is, answer in Inbox and look into the log",
 	})
+	if oldest, n := s.unapproved(h); n > 0 {
+		add(oldest > s.slo, alert.Problem{
+			Name: "unapproved",
+			Text: fmt.Sprintf("The oldest draft has waited for %s to be approved (BOT_ANSWER_SLO is %s), %s",
+				alert.Span(oldest), alert.Span(s.slo), some(n, "draft waits", "drafts wait")),
+			Do: "Decide at /drafts of the console, or with inboxbot drafts; past BOT_DRAFT_TTL a person gets the thread",
+		})
+	}
 	add(s.refused() != nil, alert.Problem{
 		Name: "generation-refused", After: time.Minute,
 		Text: "The rules or prompts were changed and are broken: the last good ones stay in force",
@@ -189,6 +198,31 @@ func (s *signs) work(add adder, h bot.Health, now time.Time) {
 			some(doubts, "send", "sends"), h.InDoubt),
 		Do: "They are looked up, never repeated; who cannot be told gets a person. Check the network and Inbox's status",
 	})
+}
+
+// unapproved are the drafts that wait for people, for the process that tells of
+// what is true of all.
+func (s *signs) unapproved(h bot.Health) (oldest time.Duration, waiting int) {
+	if !h.Leads || h.StoreErr != nil || s.drafts == nil {
+		return 0, 0
+	}
+	return s.drafts()
+}
+
+const (
+	draftsWithin = 2 * time.Second // the store says so, or nobody is told
+	mostDrafts   = 100             // are counted
+)
+
+// drafts are those that wait for approval, none when the store does not say.
+func (w *parts) drafts() (oldest time.Duration, waiting int) {
+	ctx, cancel := context.WithTimeout(context.Background(), draftsWithin)
+	defer cancel()
+	found, err := w.store.WaitingDrafts(ctx, mostDrafts)
+	if err != nil || len(found) == 0 {
+		return 0, 0
+	}
+	return w.client.Now().Sub(found[0].MadeAt), len(found)
 }
 
 // happened is about what has happened and is over.

@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"inboxbot/bot"
+	"inboxbot/inboxapi/inboxapitest"
 )
 
 func TestSigns(t *testing.T) {
@@ -73,6 +74,76 @@ func TestSigns(t *testing.T) {
 			}
 		})
 	}
+}
+
+// Who waits for the team to approve a draft waits no less than others.
+func TestUnapprovedDraftsAreASign(t *testing.T) {
+	for _, row := range []struct {
+		name   string
+		health bot.Health
+		oldest time.Duration
+		n      int
+		want   string
+	}{
+		{"none", bot.Health{Leads: true}, 0, 0, ""},
+		{"new ones", bot.Health{Leads: true}, 14 * time.Minute, 2, ""},
+		{"an old one", bot.Health{Leads: true}, 16 * time.Minute, 2, "unapproved"},
+		{"another process tells", bot.Health{}, 16 * time.Minute, 2, ""},
+		{"Redis is away", bot.Health{Leads: true, StoreErr: errors.New("refused")}, 16 * time.Minute, 2, "redis-away"},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			s := &signs{slo: 15 * time.Minute, began: time.Now(), refused: func() error { return nil }}
+			s.health = func() bot.Health { return row.health }
+			s.drafts = func() (time.Duration, int) { return row.oldest, row.n }
+			var names []string
+			for _, p := range s.look().Problems {
+				names = append(names, p.Name)
+			}
+			if got := strings.Join(names, " "); got != row.want {
+				t.Errorf("wrong is %q, want %q", got, row.want)
+			}
+		})
+	}
+}
+
+// In draft mode the team hears of a draft that nobody decides about, and of its end.
+func TestABotTellsOfADraftThatNobodyApproves(t *testing.T) {
+	o := setting{
+		rules: "version: 1\ndefault: reply\n",
+		env:   []string{"BOT_MODE=draft", "BOT_ALERT_URL=https://hooks.example.com/T0/" + stageToken},
+		model: func(bot.Prompt) (string, error) {
+			return decided(bot.Decision{Action: bot.Reply, Reply: "ok"}), nil
+		},
+	}
+	onStage(t, o, func(s *stage) {
+		hole := &pigeonhole{}
+		s.parts.webhooks = hole
+		b := s.start()
+		ctx, cancel := context.WithCancel(s.t.Context())
+		var all sync.WaitGroup
+		defer all.Wait()
+		defer cancel()
+		all.Go(func() { _ = b.Run(ctx) })
+		for _, watch := range s.parts.watchers(b, b.Ready) {
+			all.Go(func() { _ = watch(ctx) })
+		}
+		s.sim.Receive(s.sim.AddThread(inboxapitest.NewThread{}).ID, "how much is it?")
+		time.Sleep(20 * time.Minute)
+		if got := hole.told(t); !slices.Equal(got, []string{"started unapproved"}) {
+			s.t.Fatalf("told %q of a draft that has waited for 20 minutes", got)
+		}
+		waiting, err := s.parts.store.WaitingDrafts(ctx, 10)
+		if err != nil || len(waiting) != 1 {
+			s.t.Fatalf("%d drafts wait, %v", len(waiting), err)
+		}
+		if err := s.parts.store.DecideDraft(ctx, waiting[0].Thread, waiting[0].ID, bot.DraftApproved, "", "robin"); err != nil {
+			s.t.Fatal(err)
+		}
+		time.Sleep(10 * time.Minute)
+		if got := hole.told(t); !slices.Equal(got, []string{"started unapproved", "over unapproved"}) {
+			s.t.Errorf("told %q after it was approved", got)
+		}
+	})
 }
 
 func TestSignsForgetWhatHappenedLongAgo(t *testing.T) {

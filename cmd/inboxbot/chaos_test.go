@@ -275,8 +275,8 @@ func (r *round) String() string {
 // totals are the figures of several rounds.
 type totals struct {
 	rounds, inbound, sent, twice, lost, hidden, skipped, handed, inDoubt, inDoubtSends int
-	kills, naps, restarts, wipes, fails, pauses, whilePaused, swaps, refused                      int
-	logged, tokens                                                                                int64
+	kills, naps, restarts, wipes, fails, pauses, whilePaused, swaps, refused           int
+	logged, tokens                                                                     int64
 
 	drafts, approved, edited, rejected, handedDrafts, late, withdrawn, expired, draftsSent, wrong int
 }

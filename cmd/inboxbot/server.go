@@ -46,7 +46,7 @@ func serveHTTP(ctx context.Context, addr string, h http.Handler) error {
 	if err != nil {
 		return fmt.Errorf("BOT_HTTP_ADDR: %w", err)
 	}
-	srv := &http.Server{Handler: h, ReadHeaderTimeout: 5 * time.Second, BaseContext: func(net.Listener) context.Context { return ctx }}
+	srv := newServer(ctx, h)
 	stop := context.AfterFunc(ctx, func() {
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Second)
 		defer cancel()
@@ -57,6 +57,20 @@ func serveHTTP(ctx context.Context, addr string, h http.Handler) error {
 		return fmt.Errorf("serve: %w", err)
 	}
 	return nil
+}
+
+// newServer serves h to browsers that take their time, and lets go of those that
+// send or take nothing: nobody can hold connections without end. A stream of events
+// sets its own times.
+func newServer(ctx context.Context, h http.Handler) *http.Server {
+	return &http.Server{
+		Handler: h, BaseContext: func(net.Listener) context.Context { return ctx },
+		ReadHeaderTimeout: 5 * time.Second,
+		ReadTimeout:       30 * time.Second, // the body included
+		WriteTimeout:      3 * time.Minute,  // more than a model may think about an explanation
+		IdleTimeout:       2 * time.Minute,
+		MaxHeaderBytes:    128 << 10, // an expression and a draft to try it on, escaped, fit
+	}
 }
 
 // registerProcess has reg tell of the process itself and of which build it is.

@@ -59,12 +59,13 @@ type shadowReport struct {
 
 // shadowGuard is how one guard's drafts compare with what people answered.
 type shadowGuard struct {
-	Guard     string       `json:"guard"`
-	Compared  int          `json:"compared"`
-	SameFacts int          `json:"sameFacts"`
-	Likeness  float64      `json:"likeness"`      // median
-	Length    int          `json:"lengthPercent"` // median, of the answers
-	Worst     []shadowCase `json:"worst"`
+	Guard      string       `json:"guard"`
+	Compared   int          `json:"compared"`
+	Unanswered int          `json:"unanswered"` // beside these, with a draft that nobody answered anything to
+	SameFacts  int          `json:"sameFacts"`
+	Likeness   float64      `json:"likeness"`      // median
+	Length     int          `json:"lengthPercent"` // median, of the answers
+	Worst      []shadowCase `json:"worst"`
 }
 
 // shadowCase is one draft beside an answer. The words are no longer kept when both
@@ -98,7 +99,7 @@ func shadowReportOf(ctx context.Context, store *redisstore.Store, since time.Tim
 		before = page[len(page)-1].ID
 	}
 	for _, a := range history.Agree(found) {
-		g := shadowGuard{Guard: a.Guard, Compared: a.Compared, SameFacts: a.SameFacts, Likeness: a.Likeness, Length: a.Length, Worst: []shadowCase{}}
+		g := shadowGuard{Guard: a.Guard, Compared: a.Compared, Unanswered: a.Unanswered, SameFacts: a.SameFacts, Likeness: a.Likeness, Length: a.Length, Worst: []shadowCase{}}
 		for _, e := range a.Worst {
 			one, err := shadowCaseOf(ctx, store, e)
 			if err != nil {
@@ -136,9 +137,10 @@ func shadowCaseOf(ctx context.Context, store *redisstore.Store, e history.Entry)
 // print writes r for people.
 func (r shadowReport) print(w io.Writer, zone *time.Location) error {
 	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(table, "GUARD\tCOMPARED\tSAME FACTS\tWORDS ALIKE\tANSWER'S LENGTH")
+	fmt.Fprintln(table, "GUARD\tCOMPARED\tSAME FACTS\tWORDS ALIKE\tANSWER'S LENGTH\tNOBODY ANSWERED")
 	for _, g := range r.Guards {
-		fmt.Fprintf(table, "%s\t%d\t%d (%d %%)\t%.0f %%\t%d %%\n", clip(g.Guard, 60), g.Compared, g.SameFacts, 100*g.SameFacts/g.Compared, 100*g.Likeness, g.Length)
+		fmt.Fprintf(table, "%s\t%d\t%d (%d %%)\t%.0f %%\t%d %%\t%d\n",
+			clip(g.Guard, 60), g.Compared, g.SameFacts, 100*g.SameFacts/max(1, g.Compared), 100*g.Likeness, g.Length, g.Unanswered)
 	}
 	if err := table.Flush(); err != nil {
 		return err

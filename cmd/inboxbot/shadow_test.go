@@ -39,6 +39,11 @@ func TestShadowReport(t *testing.T) {
 	compare(2*time.Hour, "pricing", "It is 9 EUR.", "It is 9 EUR.")
 	compare(time.Hour, "pricing", "It is 9 EUR.\nAll the best", "It is 12 EUR.\x07\nBye")
 
+	for range 3 {
+		compare(time.Hour, "pricing", "It is 9 EUR.", "") // nobody answered
+	}
+	compare(time.Hour, "quiet", "Thanks!", "")
+
 	r, err := shadowReportOf(t.Context(), store, now.Add(-168*time.Hour))
 	if err != nil {
 		t.Fatal(err)
@@ -47,9 +52,10 @@ func TestShadowReport(t *testing.T) {
 	if err := r.print(&b, time.UTC); err != nil {
 		t.Fatal(err)
 	}
-	const want = `GUARD    COMPARED  SAME FACTS    WORDS ALIKE  ANSWER'S LENGTH
-default  1200      1200 (100 %)  100 %        100 %
-pricing  2         1 (50 %)      33 %         72 %
+	const want = `GUARD    COMPARED  SAME FACTS    WORDS ALIKE  ANSWER'S LENGTH  NOBODY ANSWERED
+default  1200      1200 (100 %)  100 %        100 %            0
+pricing  2         1 (50 %)      33 %         72 %             3
+quiet    0         0 (0 %)       0 %          0 %              1
 
 words alike and length (of what people answered, beside the draft) are medians
 

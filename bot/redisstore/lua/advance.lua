@@ -105,7 +105,7 @@ if answer == 'recorded' then
     rec.nat, note = int(mat), true
   end
   if note then
-    write(KEYS[2], rec, now, math.max(0, redis.call('PTTL', KEYS[2])))
+    write(KEYS[2], rec, math.max(0, redis.call('PTTL', KEYS[2])))
   end
 end
 if answer == 'again' then
@@ -165,7 +165,7 @@ if promised and rec.nat then -- a newer message waits
   end
 end
 
-write(KEYS[2], new, now, open and 0 or retention) -- what is named as open must be there
+write(KEYS[2], new, open and 0 or retention) -- what is named as open must be there
 if open then
   redis.call('ZADD', KEYS[4], int(due), thread)
 else

@@ -67,13 +67,13 @@ local function order(rec, mid, mat)
   return 'newer'
 end
 
-local own_ms, own_max = 48 * 3600 * 1000, 64
+local own_max = 64
 
--- own returns the fields of the bot's own messages that are still worth knowing.
-local function own(rec, now)
+-- own returns the fields of the bot's own messages, the newest first.
+local function own(rec)
   local known = {}
   for field, at in pairs(rec) do
-    if string.sub(field, 1, 2) == 'o:' and tonumber(at) and tonumber(at) > now - own_ms then
+    if string.sub(field, 1, 2) == 'o:' and tonumber(at) then
       known[#known + 1] = { field, tonumber(at) }
     end
   end
@@ -117,7 +117,7 @@ end
 
 -- write replaces the record as a whole: a hash that once held a long text would
 -- keep its large encoding if the field alone was deleted. ttl is in ms, 0 for ever.
-local function write(key, rec, now, ttl)
+local function write(key, rec, ttl)
   local flat = {}
   for field, value in pairs(rec) do
     if string.sub(field, 1, 2) ~= 'o:' then
@@ -125,7 +125,7 @@ local function write(key, rec, now, ttl)
       flat[#flat + 1] = value
     end
   end
-  local known = own(rec, now)
+  local known = own(rec)
   for i = 1, math.min(#known, own_max) do
     flat[#flat + 1] = known[i][1]
     flat[#flat + 1] = int(known[i][2])

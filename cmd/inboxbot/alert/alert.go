@@ -55,7 +55,7 @@ type Options struct {
 	URL    string // a secret: whoever has it can write. It is in no error and no log
 	Format Format
 	Source string       // who tells, such as the name of the team
-	Look   func() Look  // what there is to see; must not block
+	Look   func() Look  // what there is to see; must answer within seconds
 	Memory Memory       // nil: what was told is forgotten at exit
 	Logger *slog.Logger // hears of deliveries that fail, at most once a minute
 

@@ -30,9 +30,8 @@ const (
 )
 
 const (
-	sessionFor  = 12 * time.Hour
-	maxForm     = 8 << 20 // bytes; the text of a generation, escaped, fits
-	formTimeout = 30 * time.Second
+	sessionFor = 12 * time.Hour
+	maxForm    = 8 << 20 // bytes; the text of a generation, escaped, fits
 )
 
 // visit is one request by somebody who may make it.
@@ -105,7 +104,6 @@ func (c *Console) rightForm(w http.ResponseWriter, r *http.Request, v *visit) er
 	if r.Method == http.MethodGet || r.Method == http.MethodHead {
 		return nil
 	}
-	_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(formTimeout)) // a test's recorder has none
 	r.Body = http.MaxBytesReader(w, r.Body, maxForm)
 	if err := r.ParseForm(); err != nil {
 		if _, long := errors.AsType[*http.MaxBytesError](err); long {

@@ -121,6 +121,9 @@ func TestPagesInABrowser(t *testing.T) {
 // focused says what has the focus, as a screen reader would.
 const focused = `(() => { const e = document.activeElement; return (e.ariaLabel || e.labels?.[0]?.textContent || e.textContent || e.tagName).trim().slice(0, 40) })()`
 
+// readable is whether the draft that has the focus has been there for a moment.
+const readable = `!('fresh' in document.activeElement.dataset)`
+
 // TestKeyboardAlone works through the console without a mouse.
 func TestKeyboardAlone(t *testing.T) {
 	w := newWorld(t)
@@ -134,7 +137,7 @@ func TestKeyboardAlone(t *testing.T) {
 
 	// Tab goes through the page as it reads, and what has the focus can be seen.
 	b.Visit("/")
-	for _, want := range []string{"Skip to the content", "Now", "Threads", "Drafts", "Rules", "Numbers", "Shadow", "Pause…", "All decisions"} {
+	for _, want := range []string{"Skip to the content", "Now", "Threads", "Drafts", "Rules", "Numbers", "Shadow", "Pause…", "See the drafts", "All decisions"} {
 		b.Press(browsertest.Tab)
 		b.Wants(want, focused)
 		b.Until(`(() => { const e = document.activeElement, r = e.getBoundingClientRect(), s = getComputedStyle(e); return r.top >= 0 && r.width > 0 && s.outlineStyle !== 'none' })()`)
@@ -159,9 +162,14 @@ func TestKeyboardAlone(t *testing.T) {
 	b.Press("a")
 	b.Reads("Approved.")
 	b.Until(`document.activeElement.id === 'ddraft-t2'`) // and on to the next
+	b.Until(readable)
+	b.Eval(`document.activeElement.dataset.fresh = ''`) // as it was a moment ago
+	b.Press("a")                                        // twice, by mistake
+	b.Eval(`delete document.activeElement.dataset.fresh`)
 	b.Press("r")
 	b.Reads("Rejected.")
 	b.Until(`document.activeElement.id === 'ddraft-t3'`)
+	b.Until(readable)
 	b.Press("h")
 	b.Reads("Handed over.")
 	b.Reads("Nothing waits for approval")

@@ -25,13 +25,13 @@ func TestFirstPage(t *testing.T) {
 	)
 	got := words(w.get("/"))
 	for _, want := range []string{
-		"All is well: nobody waits.", "Kestrel Coffee live", "generation ab12cd34ef56 since", "231 of 300 left",
-		"Answered today 1 half within 14 s", "Handed over today 1",
+		"All is well: nobody waits for the bot.", "Kestrel Coffee live", "generation ab12cd34ef56 since", "231 of 300 left",
+		"Answered today 1 half of them within 14 s", "Handed over today 1",
 		"Answered @ann after 14 s: It is 5 EUR. guard default",
 		"Handed over @bob: about money back guard money-back",
 		"Waits @cem: the shop is closed guard closed",
 		"Drafted @dee for approval: It is 5 EUR.",
-		"default 1 for approval of a draft 1", "closed 1",
+		"default 1 draft to approve 1", "closed the shop is closed 1",
 	} {
 		if !strings.Contains(got, want) {
 			t.Errorf("no %q in\n%s", want, got)
@@ -52,7 +52,7 @@ func TestHeadline(t *testing.T) {
 		level  level
 		text   string
 	}{
-		{"well", func(*bot.Health) {}, nil, well, "All is well: nobody waits."},
+		{"well", func(*bot.Health) {}, nil, well, "All is well: nobody waits for the bot."},
 		{"somebody waits", func(h *bot.Health) { h.Waiting, h.OldestUnanswered = 2, 34*time.Second }, nil, well, "All is well: nobody has waited longer than 40 s."},
 		{
 			"too long", func(h *bot.Health) { h.Waiting, h.OldestUnanswered = 3, 20*time.Minute }, nil, urgent,
@@ -79,6 +79,14 @@ func TestHeadline(t *testing.T) {
 		{
 			"paused while somebody waits", func(h *bot.Health) { h.Waiting, h.OldestUnanswered = 1, time.Hour },
 			func(w *world) { w.post("/pause", url.Values{"reason": {"prices"}}) }, urgent, "Look here: paused, and somebody has waited for 60 min.",
+		},
+		{
+			"drafts wait", func(*bot.Health) {},
+			func(w *world) { w.wait("t1", "ann", "ok", time.Minute); w.wait("t2", "bob", "ok", time.Second) }, well, "2 drafts wait for approval.",
+		},
+		{
+			"a draft waits too long", func(*bot.Health) {}, func(w *world) { w.wait("t1", "ann", "ok", 39*time.Minute) }, mind,
+			"Mind this: 1 draft waits for approval, the first for 40 min. See the drafts",
 		},
 		{
 			"the worst comes first", func(h *bot.Health) { h.InDoubt, h.ModelDown = 1, time.Hour }, nil, urgent,

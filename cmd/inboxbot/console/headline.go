@@ -1,6 +1,7 @@
 package console
 
 import (
+	"context"
 	"fmt"
 	"strings"
 	"time"
@@ -22,6 +23,7 @@ type headline struct {
 	Level level
 	Text  string
 	More  []string // what else there is to say
+	Todo  string   // the drafts that wait for approval, in words
 }
 
 // sign is one thing the bot needs or does, and how that is.
@@ -33,8 +35,19 @@ type sign struct {
 }
 
 // headline puts the worst first. It tells what this process knows: of several, the
-// one that polls knows who waits.
-func (c *Console) headline(h bot.Health, p pauseState) headline {
+// one that polls knows who waits for the bot. Who waits for the team to approve a
+// draft waits too.
+func (c *Console) headline(h bot.Health, p pauseState, drafts sign) headline {
+	one := c.wellBeing(h, p)
+	one.Todo = drafts.Text
+	if one.Level == well && drafts.Level == mind {
+		return headline{Level: mind, Text: "Mind this: " + drafts.Text, Todo: "See the drafts"}
+	}
+	return one
+}
+
+// wellBeing is the headline without the drafts.
+func (c *Console) wellBeing(h bot.Health, p pauseState) headline {
 	var urgents, minds []string
 	for _, s := range append(c.signs(h), c.waits(h, p)...) {
 		switch s.Level {
@@ -47,19 +60,19 @@ func (c *Console) headline(h bot.Health, p pauseState) headline {
 	}
 	switch {
 	case len(urgents) > 0:
-		return headline{urgent, "Look here: " + urgents[0], append(urgents[1:], minds...)}
+		return headline{Level: urgent, Text: "Look here: " + urgents[0], More: append(urgents[1:], minds...)}
 	case p.On:
-		return headline{mind, "Paused: nothing is sent.", minds}
+		return headline{Level: mind, Text: "Paused: nothing is sent.", More: minds}
 	case len(minds) > 0:
-		return headline{mind, "Mind this: " + minds[0], minds[1:]}
+		return headline{Level: mind, Text: "Mind this: " + minds[0], More: minds[1:]}
 	case h.LastSweep.IsZero() && h.Leads:
-		return headline{mind, "Starting: the inbox has not been read yet.", nil}
+		return headline{Level: mind, Text: "Starting: the inbox has not been read yet."}
 	case !h.Leads && h.Waiting == 0:
-		return headline{well, "All is well here; another process reads the inbox.", nil}
+		return headline{Level: well, Text: "All is well here; another process reads the inbox."}
 	case h.Waiting == 0:
-		return headline{well, "All is well: nobody waits.", nil}
+		return headline{Level: well, Text: "All is well: nobody waits for the bot."}
 	}
-	return headline{well, "All is well: nobody has waited longer than " + span(roundUp(h.OldestUnanswered)) + ".", nil}
+	return headline{Level: well, Text: "All is well: nobody has waited longer than " + span(roundUp(h.OldestUnanswered)) + "."}
 }
 
 // roundUp keeps a sentence from changing with every second.
@@ -84,6 +97,37 @@ func (c *Console) waits(h bot.Health, p pauseState) []sign {
 		text = "paused, and " + text
 	}
 	return []sign{{Level: urgent, Text: text}}
+}
+
+// mostDrafts is how many drafts are counted.
+const mostDrafts = 100
+
+// draftSign says how many people wait for the team to approve a draft, nothing when
+// none do or that cannot be told.
+func (c *Console) draftSign(ctx context.Context, p pauseState) sign {
+	ctx, cancel := context.WithTimeout(ctx, storeTimeout)
+	defer cancel()
+	if p.Unknown {
+		return sign{Level: well}
+	}
+	found, err := c.Drafts.WaitingDrafts(ctx, mostDrafts)
+	if err != nil || len(found) == 0 {
+		return sign{Level: well}
+	}
+	oldest := c.Now().Sub(found[0].MadeAt)
+	s := sign{Level: well, Text: "1 draft waits for approval"}
+	if n := len(found); n > 1 {
+		s.Text = fmt.Sprintf("%d drafts wait for approval", n)
+		if n == mostDrafts {
+			s.Text = fmt.Sprintf("%d drafts or more wait for approval", n)
+		}
+	}
+	if oldest >= c.SLO {
+		s.Level = mind
+		s.Text += ", the first for " + span(roundUp(oldest))
+	}
+	s.Text += "."
+	return s
 }
 
 const (
@@ -186,7 +230,7 @@ func budgetSigns(h bot.Health) []sign {
 		}
 	}
 	if len(all) == 0 {
-		return []sign{{"Budget", well, "none of a budget is used today", -1}}
+		return []sign{{"Budget", well, "none is set, or nothing of it is used today", -1}}
 	}
 	return all
 }
@@ -194,7 +238,7 @@ func budgetSigns(h bot.Health) []sign {
 func (c *Console) quotaSign() sign {
 	q := c.Quota()
 	if q.Limit <= 0 {
-		return sign{"API requests", well, "not said yet", -1}
+		return sign{"API requests", well, "Inbox has not told of a limit", -1}
 	}
 	used := 1 - float64(q.Remaining)/float64(q.Limit)
 	return sign{"API requests", well, fmt.Sprintf("%d of %d left in this window", q.Remaining, q.Limit), used}

@@ -136,6 +136,9 @@ func (c *Console) events(w http.ResponseWriter, r *http.Request, v *visit) error
 		case <-ctx.Done():
 			return nil
 		case <-ping.C:
+			if c.ended.has(v.session) {
+				return nil
+			}
 			s.write(": still here\n\n")
 		case e, ok := <-feed:
 			if !ok {

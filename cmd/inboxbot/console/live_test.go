@@ -75,7 +75,7 @@ func TestLive(t *testing.T) {
 		w.watch(v)
 		time.Sleep(refreshEvery)
 		synctest.Wait()
-		if got := v.got(); !strings.Contains(got, "event: headline\n") || !strings.Contains(got, "All is well: nobody waits.") {
+		if got := v.got(); !strings.Contains(got, "event: headline\n") || !strings.Contains(got, "All is well: nobody waits for the bot.") {
 			t.Errorf("at first: %s", got)
 		}
 

@@ -30,7 +30,6 @@ func (c *Console) showLogin(w http.ResponseWriter, r *http.Request, status int, 
 
 // login lets in whoever knows a token. What was tried is never shown or logged.
 func (c *Console) login(w http.ResponseWriter, r *http.Request) {
-	_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(formTimeout)) // a test's recorder has none
 	r.Body = http.MaxBytesReader(w, r.Body, 4<<10)
 	if err := r.ParseForm(); err != nil {
 		c.showLogin(w, r, http.StatusBadRequest, "The form could not be read.")

@@ -1,6 +1,7 @@
 package console
 
 import (
+	"cmp"
 	"context"
 	"net/http"
 	"time"
@@ -56,7 +57,13 @@ var manners = map[string]string{
 	"draft":   "Replies wait for a person's approval before they are sent.",
 }
 
-// guardWords say what people wait for whom one of the bot's own guards has wait.
+// waitWords say what the people wait for whom a guard has wait, "" for those whose
+// draft waits for approval.
+func waitWords(w history.Waiting) string {
+	return cmp.Or(guardWords[w.Guard], w.Reason)
+}
+
+// guardWords are waitWords of the bot's own guards.
 var guardWords = map[string]string{
 	"settling":         "for the prospect to finish writing",
 	"person-took-over": "a person took over",
@@ -68,8 +75,9 @@ func (c *Console) nowData(ctx context.Context) nowData {
 	h, now := c.Bot.Health(), c.Now().In(c.Zone)
 	midnight := time.Date(now.Year(), now.Month(), now.Day(), 0, 0, 0, 0, c.Zone)
 	ready, behind := c.Log.State()
+	pause := c.pauseState(ctx)
 	return nowData{
-		Headline: c.headline(h, c.pauseState(ctx)), Manner: manners[c.Mode],
+		Headline: c.headline(h, pause, c.draftSign(ctx, pause)), Manner: manners[c.Mode],
 		Signs:   c.signs(h),
 		Today:   c.Log.Numbers(midnight, now.Add(time.Second), ""),
 		Waiting: h.Waiting, Oldest: h.OldestUnanswered,

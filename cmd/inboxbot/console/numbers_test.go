@@ -131,7 +131,7 @@ func TestShadowPage(t *testing.T) {
 	if got := words(w.get("/shadow")); !strings.Contains(got, "Nothing was compared") || !strings.Contains(got, "BOT_MODE=shadow") {
 		t.Errorf("nothing: %s", got)
 	}
-	for i, answer := range []string{"It is 9 EUR.", "It is 9 EUR.", "It is 12 EUR, see https://kestrel.example"} {
+	for i, answer := range []string{"It is 9 EUR.", "It is 9 EUR.", "It is 12 EUR, see https://kestrel.example", ""} {
 		c := bot.Compare("It is 9 EUR.", answer)
 		c.Guard = "pricing"
 		e, d := history.Of(bot.Handled{
@@ -141,7 +141,7 @@ func TestShadowPage(t *testing.T) {
 	}
 	got := words(w.get("/shadow"))
 	for _, want := range []string{
-		"Drafts compared 3", "With the same facts 67 % 2", "pricing 3 2 (67 %) 100 % 100 %", "Furthest apart: pricing", "It is 9 EUR. Only here: 9", "It is 12 EUR, see https://kestrel.example",
+		"Drafts compared 3", "With the same facts 67 % 2", "pricing 3 2 (67 %) 100 % 100 % 1", "Nobody answered 1 where the bot would have", "Furthest apart: pricing", "It is 9 EUR. Only here: 9", "It is 12 EUR, see https://kestrel.example",
 		"Only here: 12, https://kestrel.example",
 	} {
 		if !strings.Contains(got, want) {

@@ -228,7 +228,7 @@ func (c *Console) funcs() template.FuncMap {
 		"clock":   func(t time.Time) string { return clock(t.In(c.Zone), c.Now().In(c.Zone)) },
 		"stamp":   func(t time.Time) string { return t.UTC().Format(time.RFC3339) },
 		"line":    line,
-		"why":     func(guard string) string { return guardWords[guard] },
+		"why":     waitWords,
 		"pieces":  pieces,
 		"money":   money,
 		"count":   count,

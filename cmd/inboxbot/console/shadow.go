@@ -15,13 +15,13 @@ type shadowData struct {
 	Guards    []shadowGuard
 	Compared  int
 	SameFacts int
+	Alone     int  // drafts to which nobody answered anything
 	Shadowing bool // this bot works in the shadow
 }
 
 // shadowGuard is one guard's part, with what is furthest apart.
 type shadowGuard struct {
 	history.Agreement
-	Same  float64 // 0 to 1
 	Cases []shadowCase
 }
 
@@ -49,7 +49,8 @@ func (c *Console) shadowOf(r *http.Request, q url.Values) shadowData {
 	for _, a := range c.Log.Shadow(history.Filter{From: d.Period.since(c.Now().In(c.Zone))}) {
 		d.Compared += a.Compared
 		d.SameFacts += a.SameFacts
-		g := shadowGuard{Agreement: a, Same: float64(a.SameFacts) / float64(a.Compared)}
+		d.Alone += a.Unanswered
+		g := shadowGuard{Agreement: a}
 		for _, e := range a.Worst {
 			one := shadowCase{Entry: e}
 			if cases++; cases <= mostCases {

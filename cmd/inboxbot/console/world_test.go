@@ -198,6 +198,7 @@ type fakeBot struct {
 	reads  int // requests it would have made
 	err    error
 	asked  int // times the model was asked
+	thinks time.Duration
 }
 
 func (b *fakeBot) set(h bot.Health) {
@@ -247,6 +248,11 @@ func (b *fakeBot) Explain(ctx context.Context, thread string, ask bool, w io.Wri
 		b.mu.Lock()
 		b.asked++
 		b.mu.Unlock()
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-time.After(b.thinks):
+		}
 	}
 	for _, t := range c.Turns {
 		fmt.Fprintf(w, "  %s: %s\n", t.Side, t.Text)

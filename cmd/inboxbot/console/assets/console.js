@@ -52,7 +52,7 @@ document.addEventListener('keydown', e => {
     const field = current().querySelector('textarea');
     document.addEventListener('keyup', () => field.focus(), { once: true });
   }
-  else if (press) press.click();
+  else if (press && !('fresh' in current().dataset)) press.click();
 });
 document.addEventListener('input', e => {
   if (!e.target.dataset.most) return;
@@ -62,5 +62,10 @@ document.addEventListener('input', e => {
 });
 document.addEventListener('DOMContentLoaded', () => {
   const at = document.querySelector('[aria-invalid=true]') || (/^#d[\w-]+$/.test(location.hash) && document.getElementById(location.hash.slice(1)));
-  if (at && (at.matches('.waiting, [aria-invalid]'))) at.focus();
+  if (!at || !at.matches('.waiting, [aria-invalid]')) return;
+  at.focus();
+  if (at.matches('.waiting')) { // a key that was pressed twice is not meant for this one, which nobody has read
+    at.dataset.fresh = '';
+    setTimeout(() => delete at.dataset.fresh, 800);
+  }
 });

@@ -1,0 +1,83 @@
+package bot_test
+
+import (
+	"context"
+	"testing"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"inboxbot/bot"
+	"inboxbot/inboxapi/inboxapitest"
+)
+
+// running runs a bot with metrics of its own while f does.
+func (w *scene) running(f func(ctx context.Context, b *bot.Bot)) {
+	w.t.Helper()
+	w.deps = func(d *bot.Deps) { d.Metrics = bot.NewMetrics(prometheus.NewRegistry()) }
+	b := w.start()
+	ctx, stop := context.WithCancel(w.t.Context())
+	done := make(chan error, 1)
+	go func() { done <- b.Run(ctx) }()
+	f(ctx, b)
+	stop()
+	if err := <-done; err != nil {
+		w.t.Error(err)
+	}
+}
+
+// A prospect who writes again after days is answered by the same bot. Took it its
+// own old words for another tool's, it would raise the alarm that a second
+// deployment answers too, and its rules would count none of its replies.
+func TestABotKnowsItsOwnWordsAfterDays(t *testing.T) {
+	inScene(t, func(w *scene) {
+		w.running(func(ctx context.Context, b *bot.Bot) {
+			th := w.thread("how much is it?")
+			for _, again := range []string{"and to Spain?", "and back?"} {
+				time.Sleep(72 * time.Hour)
+				w.sim.Receive(th.ID, again)
+			}
+			time.Sleep(time.Hour)
+			w.said(th.ID, "ok", "ok", "ok")
+			conv, err := b.Conversation(ctx, th.ID)
+			if err != nil {
+				t.Error(err)
+				return
+			}
+			for _, turn := range conv.Turns {
+				if turn.Side == bot.SideOurs && turn.Writer != bot.WriterBot {
+					t.Errorf("%s wrote %q at %s, by what the ledger knows", turn.Writer, turn.Text, turn.At)
+				}
+			}
+			if n := b.Health().ForeignReplies; n > 0 {
+				t.Errorf("%d replies of another client were seen, and there is none", n)
+			}
+		})
+	})
+}
+
+// What another client sends is news while it is new: the ledger forgets, and what
+// is old may have been this bot's own.
+func TestAnotherClientIsNoticedWhileItAnswers(t *testing.T) {
+	for _, c := range []struct {
+		name  string
+		later time.Duration // until the prospect writes again and the thread is read
+		want  int
+	}{{"today", time.Hour, 1}, {"long ago", 30 * time.Hour, 0}} {
+		t.Run(c.name, func(t *testing.T) {
+			inScene(t, func(w *scene) {
+				w.running(func(_ context.Context, b *bot.Bot) {
+					th := w.thread()
+					time.Sleep(time.Minute)
+					w.sim.Write(th.ID, inboxapitest.OtherAPIClient, "hello from elsewhere")
+					time.Sleep(c.later)
+					w.sim.Receive(th.ID, "hi")
+					time.Sleep(time.Minute)
+					if n := b.Health().ForeignReplies; n != c.want {
+						t.Errorf("%d replies of another client were seen, want %d", n, c.want)
+					}
+				})
+			})
+		})
+	}
+}
