@@ -256,7 +256,7 @@ func (h *handling) assign(ctx context.Context, row *inboxapi.Thread, name string
 // asked. Its first words depend on the record alone, so that it is found again
 // when the handoff is repeated.
 func (h *handling) noteOf(r Record) (head, note string) {
-	head = fmt.Sprintf("[inboxbot %s] handed over (%s)", r.MessageAt.UTC().Format("2006-01-02 15:04 UTC"), strings.ReplaceAll(string(r.Cause), "-", " "))
+	head = fmt.Sprintf("[inboxbot %s] handed over (%s)", cmp.Or(r.HandedAt, r.MessageAt).UTC().Format("2006-01-02 15:04 UTC"), strings.ReplaceAll(string(r.Cause), "-", " "))
 	note = head + ": " + oneLine(r.Reason)
 	if h.conv == nil {
 		return head, note
@@ -268,7 +268,27 @@ func (h *handling) noteOf(r Record) (head, note string) {
 	if text := strings.TrimSpace(strings.Join(asked, " / ")); text != "" {
 		note += fmt.Sprintf("\n  They wrote: %q", clipped(text, 200))
 	}
+	if s := h.summary(r); s != "" {
+		note += "\n  " + s
+	}
 	return head, note
+}
+
+// summary is what the bot can add to the reason. A draft that is not sent is no part
+// of it: the notes are facts to the next prompt, and a wrong price in them would be
+// taken for one.
+func (h *handling) summary(r Record) string {
+	var parts []string
+	if said := oneLine(h.thought.Decision.Reason); said != "" && !strings.Contains(r.Reason, said) {
+		parts = append(parts, "the model: "+clipped(said, 200))
+	}
+	if waiting := h.conv.Unanswered(); len(waiting) > 1 {
+		parts = append(parts, fmt.Sprintf("%d messages since %s", len(waiting), waiting[0].At.UTC().Format("2006-01-02 15:04 UTC")))
+	}
+	if n := h.conv.RepliesToday(); n > 0 {
+		parts = append(parts, fmt.Sprintf("%d replies of the bot in the last 24 hours", n))
+	}
+	return strings.Join(parts, "; ")
 }
 
 // clipped is s with at most n characters.

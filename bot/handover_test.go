@@ -231,3 +231,30 @@ func TestGivenBackAfterTheCap(t *testing.T) {
 		w.said(th.ID, "ok", "ok", "ok")
 	})
 }
+
+// The note says what the bot knows besides the reason, and no word of a draft that
+// was not sent: to the next prompt the notes are facts.
+func TestNoteSumsUp(t *testing.T) {
+	inScene(t, func(w *scene) {
+		w.model = modelOf(func() (string, error) {
+			return decision(bot.Decision{Action: bot.Reply, Reply: "About 9 euros.", Confidence: 0.2, Reason: "asks what shipping costs"}), nil
+		})
+		w.rules.review = func(*bot.Conversation, bot.Decision) bot.Verdict {
+			return bot.Verdict{Guard: "unsure", Outcome: bot.Outcome{Action: bot.Handoff, Reason: "the model is not sure"}}
+		}
+		th := w.thread("hello", "what is shipping?")
+		time.Sleep(time.Minute)
+		w.once()
+		w.outcome(th.ID, bot.Handoff, "unsure")
+		notes := ""
+		if p := w.sim.Prospect(th.ID).Context.Notes; p != nil {
+			notes = *p
+		}
+		want := "[inboxbot 2000-01-01 00:01 UTC] handed over (rule): the model is not sure\n" +
+			"  They wrote: \"hello / what is shipping?\"\n" +
+			"  the model: asks what shipping costs; 2 messages since 2000-01-01 00:00 UTC"
+		if notes != want {
+			t.Errorf("the note is\n%s\nwant\n%s", notes, want)
+		}
+	})
+}
