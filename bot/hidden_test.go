@@ -14,16 +14,17 @@ import (
 // that reply. When the store forgets which message the reply was for, a person gets
 // the thread; one in which nobody can be hidden is left as it is.
 func TestWhoIsHiddenBehindAForgottenReply(t *testing.T) {
+	later := func(w *scene, th inboxapi.Thread) {
+		time.AfterFunc(6*time.Second, func() { w.sim.Receive(th.ID, "and to Norway?") }) // between two sweeps; the send takes 9 seconds
+	}
 	for _, row := range []struct {
 		name  string
 		scene func(w *scene, th inboxapi.Thread)
 		found bool
 	}{
 		{"written while the reply was on its way", func(w *scene, th inboxapi.Thread) {
-			go w.during(20 * time.Second)
-			time.Sleep(6 * time.Second)            // between two sweeps
-			w.sim.Receive(th.ID, "and to Norway?") // the send takes 9 seconds
-			time.Sleep(15 * time.Second)
+			later(w, th)
+			w.during(20 * time.Second)
 			w.store.Wipe()
 		}, true},
 		{"found, and told to wait for opening hours", func(w *scene, th inboxapi.Thread) {
@@ -33,10 +34,8 @@ func TestWhoIsHiddenBehindAForgottenReply(t *testing.T) {
 				}
 				return alwaysReply(c)
 			}
-			go w.during(3 * time.Hour)
-			time.Sleep(6 * time.Second)
-			w.sim.Receive(th.ID, "and to Norway?")
-			time.Sleep(3*time.Hour + time.Second)
+			later(w, th)
+			w.during(3 * time.Hour)
 			w.store.Wipe()
 		}, true},
 		{"nothing but what was answered", func(w *scene, _ inboxapi.Thread) {
@@ -56,18 +55,14 @@ func TestWhoIsHiddenBehindAForgottenReply(t *testing.T) {
 			w.store.Wipe()
 		}, false},
 		{"a person has the thread already", func(w *scene, th inboxapi.Thread) {
-			go w.during(20 * time.Second)
-			time.Sleep(6 * time.Second) // between two sweeps
-			w.sim.Receive(th.ID, "and to Norway?")
-			time.Sleep(15 * time.Second)
+			later(w, th)
+			w.during(20 * time.Second)
 			w.sim.TagProspect(th.ID, "needs-human")
 			w.store.Wipe()
 		}, false},
 		{"a person wrote last", func(w *scene, th inboxapi.Thread) {
-			go w.during(20 * time.Second)
-			time.Sleep(6 * time.Second) // between two sweeps
-			w.sim.Receive(th.ID, "and to Norway?")
-			time.Sleep(15 * time.Second)
+			later(w, th)
+			w.during(20 * time.Second)
 			w.sim.Write(th.ID, inboxapitest.PersonInInbox, "To Norway too.")
 			w.store.Wipe()
 		}, false},
