@@ -47,7 +47,7 @@ func (c *runCmd) Run(ctx context.Context, p *process) error {
 	if err != nil {
 		return err
 	}
-	w.log.Info("started", "version", version, "team", w.team.ID, "mode", cfg.Mode, "generation", w.live.current().Hash,
+	w.log.Info("started", "version", version, "team", w.team.ID, "process", w.store.Replica(), "mode", cfg.Mode, "generation", w.live.current().Hash,
 		"redis", cfg.RedisURL.Set(), "model", cfg.OpenAIModel)
 	if c.Once {
 		return oneSweep(ctx, b)

@@ -34,8 +34,9 @@ type Rules interface {
 type Publisher interface {
 	History(ctx context.Context) ([]redisstore.Published, error)
 	Files(ctx context.Context, hash string) (map[string]string, error)
-	// Check proves files as `inboxbot publish` does, and tries them on the
-	// conversations read last. hash is what they are called, "" for their own.
+	// Check proves files as `inboxbot publish` does, and tries those of a new
+	// generation on the conversations read last, so that going back is always
+	// possible. hash is what an earlier one is called, "" for a new one.
 	Check(files map[string]string, hash string) Checked
 	// Publish puts files in force while the generation expected is. See
 	// redisstore.Store.Publish.

@@ -242,6 +242,20 @@ func TestHistoryAndRollback(t *testing.T) {
 	}
 }
 
+func TestHistoryTellsWhatAProcessRefuses(t *testing.T) {
+	w := newWorld(t, published)
+	first := w.publish("the first", map[string]string{"rules.yaml": shelfRules})
+	second := w.publish("shorter", map[string]string{"rules.yaml": shelfRules, "hi.tmpl": "Hi"})
+	back := redisstore.Published{Hash: first, By: "process QX4", Message: "hi.tmpl:1: no such field (tried on thread t1)", Back: true, Refused: true}
+	if _, err := w.store.Publish(t.Context(), back, map[string]string{"rules.yaml": shelfRules}, second); err != nil {
+		t.Fatal(err)
+	}
+	want := "process QX4 taken back to, refuses " + second + ": hi.tmpl:1: no such field (tried on thread t1) what changed"
+	if got := words(w.get("/rules")); !strings.Contains(got, want) {
+		t.Errorf("lacks %q:\n%s", want, got)
+	}
+}
+
 // TestRulesAreHarmless: what stands in files, messages and threads is text.
 func TestRulesAreHarmless(t *testing.T) {
 	w := newWorld(t, published)
