@@ -11,9 +11,8 @@ import (
 	"strings"
 	"unicode"
 
-	"github.com/aymanbagabas/go-udiff"
-
 	"inboxbot/bot/redisstore"
+	"inboxbot/cmd/inboxbot/console"
 )
 
 type diffCmd struct {
@@ -128,10 +127,7 @@ func printDiff(w io.Writer, from, to side) error {
 		}
 		same = false
 		// An empty file that comes or goes has no lines to show.
-		text := udiff.Unified(label(from.name, name, had), label(to.name, name, has), old, now)
-		if text == "" {
-			text = fmt.Sprintf("--- %s\n+++ %s\n", label(from.name, name, had), label(to.name, name, has))
-		}
+		text := fmt.Sprintf("--- %s\n+++ %s\n%s", label(from.name, name, had), label(to.name, name, has), console.Hunks(old, now))
 		if _, err := io.WriteString(w, plain(text)); err != nil {
 			return err
 		}

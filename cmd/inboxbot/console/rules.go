@@ -14,7 +14,7 @@ import (
 	"time"
 	"unicode"
 
-	"github.com/aymanbagabas/go-udiff"
+	"github.com/rogpeppe/go-internal/diff"
 
 	"inboxbot/bot"
 	"inboxbot/bot/redisstore"
@@ -279,16 +279,20 @@ func diffOf(a, b map[string]string) []fileDiff {
 		case !has:
 			d.What = "gone"
 		}
-		text := udiff.Unified("a", "b", old, now)
-		for l := range strings.Lines(text) {
-			if strings.HasPrefix(l, "--- a") || strings.HasPrefix(l, "+++ b") {
-				continue
-			}
+		for l := range strings.Lines(Hunks(old, now)) {
 			d.Lines = append(d.Lines, diffLine{kindOf(l), seen(strings.TrimSuffix(l, "\n"))})
 		}
 		out = append(out, d)
 	}
 	return out
+}
+
+// Hunks is what changed from one text to another, as diff -u has it below its first
+// two lines.
+func Hunks(old, now string) string {
+	text := diff.Diff("", []byte(old), "", []byte(now))
+	_, hunks, _ := strings.Cut(string(text), "\n+++ \n")
+	return hunks
 }
 
 func kindOf(l string) string {

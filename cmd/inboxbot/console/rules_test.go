@@ -142,7 +142,7 @@ func TestPublish(t *testing.T) {
 		{"a good change", func(f url.Values) { f.Set("text1", "Hello,\r\nfriend") }, 303, "", map[string]string{"rules.yaml": shelfRules, "system.tmpl": "Hello,\nfriend"}},
 		{"checked only", func(f url.Values) { f.Set("text1", "Bye"); f.Set("do", "check") }, 200, "Good: it would be generation", old},
 		{"what the check shows", func(f url.Values) { f.Set("text1", "Bye"); f.Set("do", "check") }, 200, "@ann how much? skip, guard default becomes reply, guard pricing", old},
-		{"the change itself", func(f url.Values) { f.Set("text1", "Bye"); f.Set("do", "check") }, 200, "@@ -1 +1 @@ -Hello", old},
+		{"the change itself", func(f url.Values) { f.Set("text1", "Bye"); f.Set("do", "check") }, 200, "@@ -1,1 +1,1 @@ -Hello", old},
 		{"a new file", func(f url.Values) { f.Set("name2", "pricing.tmpl"); f.Set("text2", "Prices") }, 303, "", map[string]string{"rules.yaml": shelfRules, "system.tmpl": "Hello", "pricing.tmpl": "Prices"}},
 		{"a file deleted", func(f url.Values) { f.Set("gone1", "on") }, 303, "", map[string]string{"rules.yaml": shelfRules}},
 		{"broken", func(f url.Values) { f.Set("text0", "version: 1\ndefault: skp\n") }, 422, `rules.yaml:2:10: unknown outcome "skp"; did you mean "skip"?`, old},
