@@ -287,6 +287,22 @@ abc1            2026-11-25 12:00:00 UTC  somebody     rolled back to
 	}
 }
 
+// TestRollbackAfterAProcessWentBack: the first one keeps what is in force, the next
+// one goes further back.
+func TestRollbackAfterAProcessWentBack(t *testing.T) {
+	history := []redisstore.Published{
+		{Hash: "abc1", By: "process QX4", Back: true, Refused: true, Before: "abc2"},
+		{Hash: "abc2", Before: "abc1"}, {Hash: "abc1", Before: "abc0"}, {Hash: "abc0"},
+	}
+	for _, want := range []string{"abc1", "abc0"} {
+		g, err := returnTo(history, "")
+		if err != nil || g.Hash != want {
+			t.Errorf("returns to %+v (%v), want %s", g, err, want)
+		}
+		history = append([]redisstore.Published{{Hash: g.Hash, By: "robin", Back: true, Before: history[0].Hash}}, history...)
+	}
+}
+
 // noWrites is a Redis that only answers reads while it is away.
 type noWrites struct {
 	redis.Hook

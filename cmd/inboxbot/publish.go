@@ -266,13 +266,16 @@ func (c *rollbackCmd) Run(ctx context.Context, p *process) error {
 }
 
 // returnTo is the generation that a rollback returns to: the one whose hash begins
-// as arg says, or the one before the one in force.
+// as arg says, or the one before the one in force. Where a process has gone back
+// already, that was it.
 func returnTo(history []redisstore.Published, arg string) (redisstore.Published, error) {
 	switch {
 	case len(history) == 0:
 		return redisstore.Published{}, errors.New("nothing is published yet, so there is nothing to return to")
 	case arg != "":
 		return findGeneration(history, arg)
+	case history[0].Refused:
+		return history[0], nil
 	}
 	if at := beforeNewest(history); at >= 0 {
 		return history[at], nil

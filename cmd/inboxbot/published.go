@@ -79,8 +79,8 @@ func (p published) newer(ctx context.Context, last string) (source, error) {
 	name := now.Hash
 	if now.Refused {
 		name += " instead of " + now.Before
-		takenBack = fmt.Errorf("generation %s was taken back for all by %s: %s: publish a mended one, or keep this one with inboxbot rollback %s",
-			clip(now.Before, 64), clip(now.By, 60), clip(now.Message, 400), now.Hash)
+		takenBack = fmt.Errorf("generation %s was taken back for all by %s: %s: publish a mended one, or keep this one with inboxbot rollback",
+			clip(now.Before, 64), clip(now.By, 60), clip(now.Message, 400))
 	}
 	if name == last {
 		return source{}, nil
