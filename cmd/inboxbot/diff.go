@@ -64,11 +64,11 @@ func (d *differ) sides(ctx context.Context, from, to string) (a, b side, err err
 	switch {
 	case from == "":
 		to = d.history[0].Hash
-		if i := beforeNewest(d.history); i >= 0 {
-			from = d.history[i].Hash
-		} else {
-			return a, b, fmt.Errorf("what was in force before %s is not known: name two generations, or a generation and a directory", to)
+		i := slices.IndexFunc(d.history, func(g redisstore.Published) bool { return g.Hash != to })
+		if i < 0 {
+			return a, b, fmt.Errorf("generation %s is the first one: there is none before it to compare with", to)
 		}
+		from = d.history[i].Hash
 	case to == "" && isDir(from):
 		from, to = d.history[0].Hash, from
 	case to == "":
