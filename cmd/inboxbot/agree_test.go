@@ -48,7 +48,7 @@ func followersOf(t *testing.T, recent ...int) *followers {
 	cfg := Config{HandoffTag: "needs-human", OpenAIModel: "some-model", Source: "redis"}
 	for _, n := range recent {
 		g := newGenerations(cfg, published{r.open(), log}, loaded{}, log)
-		if err := g.begin(ctx, needModel); err != nil {
+		if err := g.begin(ctx, needReplier); err != nil {
 			t.Fatal(err)
 		}
 		lately := func() []*bot.Conversation { return personWrote(n) }
@@ -237,7 +237,7 @@ func TestAProcessThatStartsIsTold(t *testing.T) {
 		r.publish("2", fragile(2))
 		r.agree("abc1")
 		late := newGenerations(r.all[0].cfg, published{r.open(), slog.New(slog.DiscardHandler)}, loaded{}, slog.New(slog.DiscardHandler))
-		if err := late.begin(t.Context(), needModel); err != nil {
+		if err := late.begin(t.Context(), needReplier); err != nil {
 			t.Errorf("it does not begin: %v", err)
 		}
 		r.all = append(r.all, late)
@@ -292,7 +292,9 @@ abc1            2026-11-25 12:00:00 UTC  somebody     rolled back to
 func TestRollbackAfterAProcessWentBack(t *testing.T) {
 	history := []redisstore.Published{
 		{Hash: "abc1", By: "process QX4", Back: true, Refused: true, Before: "abc2"},
-		{Hash: "abc2", Before: "abc1"}, {Hash: "abc1", Before: "abc0"}, {Hash: "abc0"},
+		{Hash: "abc2", Before: "abc1"},
+		{Hash: "abc1", Before: "abc0"},
+		{Hash: "abc0"},
 	}
 	for _, want := range []string{"abc1", "abc0"} {
 		g, err := returnTo(history, "")

@@ -63,7 +63,7 @@ func (p pressroom) Check(files map[string]string, hash string) console.Checked {
 	src := publishedSource(hash, files)
 	src.rulesName, src.promptsName = rulesFile, "prompts"
 	src.back = hash != ""
-	next, err := p.try(src, needModel)
+	next, err := p.try(src, needReplier)
 	if err != nil {
 		return console.Checked{Hash: hash, Problems: err.Error()}
 	}

@@ -58,7 +58,7 @@ func (c *publishCmd) Run(ctx context.Context, p *process) error {
 	if err != nil {
 		return err
 	}
-	store, err := teamStore(ctx, cfg)
+	store, err := openRedis(ctx, cfg, "", "")
 	if err != nil {
 		return err
 	}

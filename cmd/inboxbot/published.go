@@ -44,7 +44,7 @@ func loadPublished(ctx context.Context, cfg Config, n need) (loaded, error) {
 	if err := cfg.lacks(needInbox); err != nil { // it says whose generation
 		return loaded{}, err
 	}
-	store, err := teamStore(ctx, cfg)
+	store, err := openRedis(ctx, cfg, "", "")
 	if err != nil {
 		return loaded{}, err
 	}
@@ -54,8 +54,8 @@ func loadPublished(ctx context.Context, cfg Config, n need) (loaded, error) {
 		return loaded{}, err
 	}
 	gen, err := src.load(cfg)
-	if err == nil && n&needReplier != 0 && gen.canReply {
-		err = cfg.lacks(needModel)
+	if err == nil {
+		err = gen.lacks(cfg, n)
 	}
 	return gen, err
 }

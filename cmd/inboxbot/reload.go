@@ -66,7 +66,7 @@ func newGenerations(cfg Config, from origin, first loaded, log *slog.Logger) *ge
 }
 
 // begin puts in force what the origin has now, unless there is a generation
-// already. Its error says why there is none. n is what rules that reply need.
+// already. Its error says why there is none.
 func (g *generations) begin(ctx context.Context, n need) error {
 	if g.current().Guards != nil {
 		return nil
@@ -122,7 +122,7 @@ func (g *generations) refused() error {
 // follow keeps up with the origin until ctx ends.
 func (g *generations) follow(ctx context.Context) error {
 	g.origin.follow(ctx, g.tried, func(s source) error {
-		err := g.settle(s, needModel)
+		err := g.settle(s, needReplier)
 		if why, ok := errors.AsType[unfit](err); ok {
 			return g.origin.takeBack(ctx, s, g.value.Get(), why)
 		}
@@ -178,8 +178,8 @@ func (g *generations) try(s source, n need) (next loaded, err error) {
 		}
 	}()
 	next, err = s.load(g.cfg)
-	if err == nil && next.canReply {
-		err = g.cfg.lacks(n)
+	if err == nil {
+		err = next.lacks(g.cfg, n)
 	}
 	if err == nil && !s.back {
 		if err = next.tryOn(g.lately()); err != nil {

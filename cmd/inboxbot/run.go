@@ -36,7 +36,7 @@ func (c *runCmd) Run(ctx context.Context, p *process) error {
 		return err
 	}
 	defer w.close()
-	if err := w.live.begin(ctx, needModel); err != nil && c.Once {
+	if err := w.live.begin(ctx, needReplier); err != nil && c.Once {
 		return err
 	}
 	var handled func(bot.Handled)
@@ -136,8 +136,8 @@ func prepare(ctx context.Context, environ []string, n need) (cfg Config, gen loa
 	if srcErr == nil {
 		gen, srcErr = src.load(cfg)
 	}
-	if srcErr == nil && n&needReplier != 0 && gen.canReply {
-		err = joinConfig(err, cfg.lacks(needModel))
+	if srcErr == nil {
+		srcErr = gen.lacks(cfg, n)
 	}
 	return cfg, gen, joinConfig(err, srcErr)
 }

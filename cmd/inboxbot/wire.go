@@ -35,6 +35,15 @@ type loaded struct {
 	prompts  *prompts.Set
 }
 
+// lacks returns a *configError that names what a command with the needs n cannot
+// reply with by the generation, or nil.
+func (l loaded) lacks(cfg Config, n need) error {
+	if n&needReplier == 0 || !l.canReply {
+		return nil
+	}
+	return cfg.lacks(needModel)
+}
+
 // farewell has the rule file choose and the templates word what a prospect is told
 // when a person takes over.
 func farewell(set *rules.Set, templates *prompts.Set) func(*bot.Conversation, bot.Outcome, string) (name, text string, err error) {
