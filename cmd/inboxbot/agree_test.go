@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"net"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -27,6 +28,7 @@ type followers struct {
 	client *redis.Client
 	all    []*generations
 	log    logBook
+	writes noWrites
 }
 
 // followersOf has edition 1 in force in a process for each of recent, which are how
@@ -40,6 +42,7 @@ func followersOf(t *testing.T, recent ...int) *followers {
 		MaintNotificationsConfig: &maintnotifications.Config{Mode: maintnotifications.ModeDisabled},
 	})}
 	t.Cleanup(func() { _ = r.client.Close(); m.Close() })
+	r.client.AddHook(&r.writes)
 	r.store = r.open()
 	r.publish("1", edition(1))
 	ctx, cancel := context.WithCancel(t.Context())
@@ -250,10 +253,8 @@ func TestAProcessThatStartsIsTold(t *testing.T) {
 func TestTakingBackIsTriedAgain(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := followersOf(t, 1, 4)
-		writes := &noWrites{}
-		r.client.AddHook(writes)
 		r.publish("2", fragile(2))
-		writes.away = true
+		r.writes.away.Store(true)
 		time.Sleep(time.Minute)
 		synctest.Wait()
 		if a, b := r.all[0].current().Hash, r.all[1].current().Hash; a != "abc1" || b != "abc2" {
@@ -262,7 +263,7 @@ func TestTakingBackIsTriedAgain(t *testing.T) {
 		if said := r.log.String(); strings.Count(said, "generation refused") != 1 || strings.Count(said, "level=WARN") != 1 {
 			t.Errorf("the log says:\n%s", said)
 		}
-		writes.away = false
+		r.writes.away.Store(false)
 		r.agree("abc1")
 		r.refuse("taken back")
 	})
@@ -308,7 +309,7 @@ func TestRollbackAfterAProcessWentBack(t *testing.T) {
 // noWrites is a Redis that only answers reads while it is away.
 type noWrites struct {
 	redis.Hook
-	away bool
+	away atomic.Bool
 }
 
 func (n *noWrites) DialHook(next redis.DialHook) redis.DialHook { return next }
@@ -318,7 +319,7 @@ func (n *noWrites) ProcessPipelineHook(next redis.ProcessPipelineHook) redis.Pro
 
 func (n *noWrites) ProcessHook(next redis.ProcessHook) redis.ProcessHook {
 	return func(ctx context.Context, cmd redis.Cmder) error {
-		if n.away && strings.HasPrefix(cmd.Name(), "eval") {
+		if n.away.Load() && strings.HasPrefix(cmd.Name(), "eval") {
 			cmd.SetErr(errors.New("READONLY You can't write against a read only replica"))
 			return cmd.Err()
 		}
