@@ -38,6 +38,14 @@ func (l Lease) Left(now time.Time) time.Duration {
 	return min(mono, wall)
 }
 
+// Holders tells people who works on a thread. A store that is Claims may be it too.
+type Holders interface {
+	// Holder returns what the process is called that holds the thread now, and how
+	// long it does so at most; "" when nobody does. It claims nothing, and what it
+	// says may be over when it is read.
+	Holder(ctx context.Context, threadID string) (process string, left time.Duration, err error)
+}
+
 // Claims grants the right to act on a thread to one worker at a time.
 type Claims interface {
 	// Claim grants a lease of the configured length, or returns ErrHeld. A claim

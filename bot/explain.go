@@ -37,7 +37,8 @@ func (b *Bot) Explain(ctx context.Context, threadID string, ask bool, w io.Write
 		return err
 	}
 	gen := b.Generation()
-	e := &explanation{w: w, judge: judge{cfg: b.cfg, gen: &gen, own: b.dir.isOwnPlatformID}, thinker: b.thinker(&gen), ask: ask}
+	holders, _ := b.Claims.(Holders)
+	e := &explanation{w: w, judge: judge{cfg: b.cfg, gen: &gen, own: b.dir.isOwnPlatformID}, thinker: b.thinker(&gen), ask: ask, holders: holders}
 	return e.all(ctx, conv, err)
 }
 
@@ -58,11 +59,13 @@ type explanation struct {
 	judge   judge
 	thinker thinker
 	ask     bool
+	holders Holders // nil: nobody can say who holds the thread
 	err     error
 }
 
 func (e *explanation) all(ctx context.Context, c *Conversation, unreadable error) error {
 	e.conversation(c)
+	e.claim(ctx, c.Thread.ID)
 	e.record(c)
 	if unreadable != nil {
 		e.section("verdict")
@@ -148,6 +151,22 @@ func (e *explanation) conversation(c *Conversation) {
 		e.line("%s  %-15s %s", t.At.UTC().Format("2006-01-02 15:04:05"), who, text)
 	}
 	e.line("unanswered %d, waiting %s", len(c.Unanswered()), c.Waiting().Round(time.Second))
+}
+
+// claim prints whether a process works on the thread at this moment.
+func (e *explanation) claim(ctx context.Context, threadID string) {
+	if e.holders == nil {
+		return
+	}
+	e.section("claim")
+	switch process, left, err := e.holders.Holder(ctx, threadID); {
+	case err != nil:
+		e.line("not known: %s", oneLine(err.Error()))
+	case process == "":
+		e.line("none: nobody holds the thread now")
+	default:
+		e.line("process %s holds the thread now, for %s at most", oneLine(process), max(left, time.Second).Round(time.Second))
+	}
 }
 
 func (e *explanation) record(c *Conversation) {

@@ -132,6 +132,30 @@ func TestWrittenCase(t *testing.T) {
 	}
 }
 
+// TestCaseInSeconds is for people who read it: what is read back has whole seconds too.
+func TestCaseInSeconds(t *testing.T) {
+	c := conv(says("first", "Hi"), func(c *bot.Conversation) {
+		c.Now = c.Now.Add(433874407)
+		c.Thread.CreatedAt = c.Now.Add(-72 * time.Hour)
+		c.Turns[0].At, c.Turns[1].At = c.Now.Add(-50*time.Hour), c.Now.Add(-611*time.Second-433874407)
+		c.Record = bot.Record{State: bot.StateWaiting, MessageID: c.Turns[1].ID, MessageAt: c.Now, SeenAt: c.Now, EndedAt: c.Now}
+	})
+	exact := NewCase("t", c, bot.Verdict{Guard: "default"})
+	before := string(exact.YAML())
+	round := exact.InSeconds()
+	yaml := string(round.YAML())
+	if !strings.Contains(before, "433874407") || strings.Contains(yaml, ".") || !strings.Contains(yaml, "ago: 10m11s") {
+		t.Errorf("before:\n%s\nin seconds:\n%s", before, yaml)
+	}
+	if again := string(exact.YAML()); again != before {
+		t.Errorf("the exact one is changed:\n%s", again)
+	}
+	read, err := LoadCases("case.yaml", []byte(yaml))
+	if err != nil || !reflect.DeepEqual(read[0].Given, round.Given) {
+		t.Errorf("read back: %+v (%v)\nwritten: %+v", read, err, round)
+	}
+}
+
 // TestUnlinkedCase is an account link that is gone but still has a status.
 func TestUnlinkedCase(t *testing.T) {
 	c := NewCase("gone", conv(says("Hi")), bot.Verdict{Guard: "account-offline"})

@@ -242,6 +242,24 @@ func NewCase(name string, c *bot.Conversation, v bot.Verdict) Case {
 	return out
 }
 
+// InSeconds is c with its times in whole seconds: now and dates cut off, ages rounded.
+func (c Case) InSeconds() Case {
+	g := &c.Given
+	g.Messages = slices.Clone(g.Messages)
+	times := []*time.Time{&g.Now, &g.Thread.CreatedAt, &g.Record.At, &g.Record.SeenAt, &g.Record.EndedAt}
+	for i := range g.Messages {
+		m := &g.Messages[i]
+		if m.Ago != unset {
+			m.Ago = m.Ago.Round(time.Second)
+		}
+		times = append(times, &m.At)
+	}
+	for _, t := range times {
+		*t = t.Truncate(time.Second)
+	}
+	return c
+}
+
 // caseName makes name one line of a length that a case may have.
 func caseName(name string) string {
 	r := []rune(strings.Join(strings.Fields(printable(name)), " "))

@@ -18,8 +18,9 @@ import (
 )
 
 var (
-	_ bot.Claims = (*Store)(nil)
-	_ bot.Ledger = (*Store)(nil)
+	_ bot.Claims  = (*Store)(nil)
+	_ bot.Holders = (*Store)(nil)
+	_ bot.Ledger  = (*Store)(nil)
 )
 
 // StoreOptions tune a Store. The zero value has a lease of 120 s, sends of 10 s
@@ -127,6 +128,20 @@ func (s *Store) Claim(ctx context.Context, threadID string) (bot.Lease, error) {
 		l.Generation += "/quarantine" // begins nothing, not even later
 	}
 	return l, nil
+}
+
+// Holder implements bot.Holders. Tokens do not say whose they are, so it is always
+// the same process.
+func (s *Store) Holder(ctx context.Context, threadID string) (process string, left time.Duration, err error) {
+	leave, err := s.enter(ctx, "holder")
+	if err != nil {
+		return "", 0, err
+	}
+	defer leave()
+	if left = time.Until(s.claims[threadID].ends); left <= 0 {
+		return "", 0, nil
+	}
+	return "some", left, nil
 }
 
 // Forgot implements bot.Memory.

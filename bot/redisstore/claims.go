@@ -6,12 +6,18 @@ import (
 	"errors"
 	"fmt"
 	"strconv"
+	"strings"
 	"time"
+
+	"github.com/redis/go-redis/v9"
 
 	"inboxbot/bot"
 )
 
-var _ bot.Memory = (*Store)(nil)
+var (
+	_ bot.Memory  = (*Store)(nil)
+	_ bot.Holders = (*Store)(nil)
+)
 
 var (
 	errNoThread = errors.New("no thread id")
@@ -79,6 +85,24 @@ func (s *Store) Release(ctx context.Context, l bot.Lease) error {
 		return fmt.Errorf("redis release: %w", err)
 	}
 	return nil
+}
+
+// Holder returns the Replica of the process that holds the thread. See bot.Holders.
+func (s *Store) Holder(ctx context.Context, threadID string) (process string, left time.Duration, err error) {
+	both := s.rdb.Pipeline()
+	token, ttl := both.Get(ctx, s.claimKey(threadID)), both.PTTL(ctx, s.claimKey(threadID))
+	_, err = both.Exec(ctx)
+	switch {
+	case errors.Is(err, redis.Nil):
+		return "", 0, nil
+	case err != nil:
+		return "", 0, fmt.Errorf("redis holder: %w", err)
+	}
+	if left = ttl.Val(); left <= 0 {
+		return "", 0, nil // it has ended between the two
+	}
+	process, _, _ = strings.Cut(token.Val(), ":")
+	return process, left, nil
 }
 
 // Forgot reports whether this Redis has ever lost what it knew of the team, and how

@@ -28,6 +28,7 @@ type Published struct {
 	By      string    // who; "" unknown
 	Message string    // why; may be empty
 	Back    bool      // it had been in force before and was returned to
+	Refused bool      // Back, by a process that cannot answer by what it replaced: By and Message say which and why
 	Before  string    // the hash it replaced; "": it was the first
 	At      time.Time // on Redis's clock, UTC
 }
@@ -58,8 +59,9 @@ var (
 // directories, under g.Hash; of g it keeps By, Message and Back too. It does so
 // only while the generation expected is the one in force: its hash, "" for none,
 // or Any. before is the hash it replaced, or, beside ErrInForce and ErrOvertaken,
-// which change nothing, the one in force. What no entry of the history names any
-// more is forgotten.
+// which change nothing, the one in force. What is in force because a process
+// refused another may be put in force once more: that says that it shall be. What
+// no entry of the history names any more is forgotten.
 func (s *Store) Publish(ctx context.Context, g Published, files map[string]string, expected string) (before string, err error) {
 	if err := errors.Join(g.check(), checkFiles(files)); err != nil {
 		return "", err
@@ -68,12 +70,8 @@ func (s *Store) Publish(ctx context.Context, g Published, files map[string]strin
 	if err != nil {
 		return "", fmt.Errorf("publish: %w", err) // unreachable: texts by name
 	}
-	back := ""
-	if g.Back {
-		back = "1"
-	}
 	answer, err := s.run(ctx, publishScript, []string{s.teamKey("published"), s.teamKey("texts")},
-		rand.Text(), g.Hash, text, g.By, g.Message, back, expected, MaxHistory)
+		rand.Text(), g.Hash, text, g.By, g.Message, g.back(), expected, MaxHistory)
 	if err != nil {
 		return "", fmt.Errorf("redis publish: %w", err)
 	}
@@ -117,7 +115,7 @@ func (s *Store) history(ctx context.Context, most int64) ([]Published, error) {
 		at, _, _ := strings.Cut(e.ID, "-")
 		p := Published{
 			Hash: field("hash"), By: field("by"), Message: field("message"),
-			Back: field("back") != "", Before: field("before"), At: readMS(at),
+			Back: field("back") != "", Refused: field("back") == backRefused, Before: field("before"), At: readMS(at),
 		}
 		if err := p.check(); err != nil {
 			return nil, fmt.Errorf("redis generations: %w: %w", ErrForeign, err)
@@ -125,6 +123,19 @@ func (s *Store) history(ctx context.Context, most int64) ([]Published, error) {
 		out = append(out, p)
 	}
 	return out, nil
+}
+
+const backRefused = "refused"
+
+// back is how the history says that a generation was returned to.
+func (p Published) back() string {
+	switch {
+	case p.Refused:
+		return backRefused
+	case p.Back:
+		return "1"
+	}
+	return ""
 }
 
 // Files returns the files of a generation of the history by name, or ErrNoText.

@@ -118,6 +118,39 @@ func TestReturningIsKept(t *testing.T) {
 	})
 }
 
+// TestWhatAProcessRefusesIsTakenBackOnce is about several processes that refuse what
+// is in force, and about the person who has seen it.
+func TestWhatAProcessRefusesIsTakenBackOnce(t *testing.T) {
+	onEveryRedis(t, func(t *testing.T, s, other *redisstore.Store, _ redis.UniversalClient) {
+		ctx := t.Context()
+		must(publish(ctx, s, 1, ""))
+		must(publish(ctx, s, 2, redisstore.Any))
+		back := redisstore.Published{Hash: hashOf(1), By: "process A", Message: "guard x fails", Back: true, Refused: true}
+		if before, err := s.Publish(ctx, back, text(1), hashOf(2)); before != hashOf(2) || err != nil {
+			t.Errorf("the first one takes it back: %q, %v", before, err)
+		}
+		for name, to := range map[string]int{"to the same": 1, "to another": 3} {
+			again := back
+			again.Hash = hashOf(to)
+			if before, err := other.Publish(ctx, again, text(to), hashOf(2)); before != hashOf(1) || !errors.Is(err, redisstore.ErrOvertaken) {
+				t.Errorf("a second one, %s: %q, %v", name, before, err)
+			}
+		}
+		if g := must(other.InForce(ctx)); !g.Back || !g.Refused || g.Before != hashOf(2) || g.By != "process A" || g.Message != "guard x fails" {
+			t.Errorf("in force is %+v", g)
+		}
+		if before, err := publish(ctx, s, 1, redisstore.Any); before != hashOf(1) || err != nil {
+			t.Errorf("a person who keeps it: %q, %v", before, err)
+		}
+		if g := must(other.InForce(ctx)); g.Hash != hashOf(1) || g.Back || g.Refused {
+			t.Errorf("in force is %+v, want it kept by a person", g)
+		}
+		if _, err := publish(ctx, s, 1, redisstore.Any); !errors.Is(err, redisstore.ErrInForce) {
+			t.Errorf("kept twice: %v", err)
+		}
+	})
+}
+
 // TestHistoryIsBounded publishes more than is kept: neither the one in force nor a
 // text that an entry names is ever forgotten, and nothing else is kept.
 func TestHistoryIsBounded(t *testing.T) {

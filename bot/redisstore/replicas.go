@@ -6,6 +6,10 @@ import (
 	"time"
 )
 
+// Replica is what this process is called among its like, for people: it stands in
+// what the process writes for the others.
+func (s *Store) Replica() string { return s.replica }
+
 // Lead makes this replica the one that polls for ttl, or extends its time, and
 // reports whether it is. Two replicas may believe it for a moment when one is
 // paused: leading saves requests, it does not make anything safe.

@@ -181,7 +181,7 @@ type need uint8
 const (
 	needInbox   need = 1 << iota // the Inbox API: run, explain, check --online
 	needModel                    // a model: run, when a guard can reply
-	needReplier                  // a model if the rules can reply: for prepare alone
+	needReplier                  // a model if the rules can reply: see loaded.lacks
 )
 
 // configError is every problem of a configuration, a line each, none showing a

@@ -31,7 +31,7 @@ func (w *parts) console(b *bot.Bot) (http.Handler, []func(context.Context) error
 
 // told is the generation in force, for people.
 func (g *generations) told() console.Generation {
-	s := g.value.Status()
+	s := g.status()
 	return console.Generation{Hash: s.Value.Hash, Since: s.Loaded, Refused: s.Err}
 }
 

@@ -62,7 +62,8 @@ func (p pressroom) Check(files map[string]string, hash string) console.Checked {
 	}
 	src := publishedSource(hash, files)
 	src.rulesName, src.promptsName = rulesFile, "prompts"
-	next, err := p.try(src, needModel)
+	src.back = hash != ""
+	next, err := p.try(src, needReplier)
 	if err != nil {
 		return console.Checked{Hash: hash, Problems: err.Error()}
 	}

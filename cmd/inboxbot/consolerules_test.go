@@ -63,6 +63,9 @@ func TestPressroomCheck(t *testing.T) {
 			t.Errorf("%s: %q, want %q", row.name, got.Problems, row.want)
 		}
 	}
+	if got := p.Check(with(rulesFile, "version: 1\nguards:\n  - {name: g, when: 'texts[3] == \"x\"', then: skip}\n"), "abc1"); got.Problems != "" || got.Hash != "abc1" {
+		t.Errorf("returning to what fails on a real conversation: %+v", got)
+	}
 	p.cfg.OpenAIModel = ""
 	if got := p.Check(texts, ""); !strings.Contains(got.Problems, "OPENAI_MODEL") {
 		t.Errorf("without a model: %+v", got)

@@ -125,7 +125,7 @@ func (d *demo) stock(ctx context.Context) error {
 	if _, err := d.parts.store.Publish(ctx, first, texts, redisstore.Any); err != nil {
 		return err
 	}
-	return d.parts.live.begin(ctx, needModel)
+	return d.parts.live.begin(ctx, needReplier)
 }
 
 // withConsole has the console served where nothing else is, unless the environment

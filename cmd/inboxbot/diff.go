@@ -11,9 +11,8 @@ import (
 	"strings"
 	"unicode"
 
-	"github.com/aymanbagabas/go-udiff"
-
 	"inboxbot/bot/redisstore"
+	"inboxbot/cmd/inboxbot/console"
 )
 
 type diffCmd struct {
@@ -65,11 +64,11 @@ func (d *differ) sides(ctx context.Context, from, to string) (a, b side, err err
 	switch {
 	case from == "":
 		to = d.history[0].Hash
-		if i := beforeNewest(d.history); i >= 0 {
-			from = d.history[i].Hash
-		} else {
-			return a, b, fmt.Errorf("what was in force before %s is not known: name two generations, or a generation and a directory", to)
+		i := slices.IndexFunc(d.history, func(g redisstore.Published) bool { return g.Hash != to })
+		if i < 0 {
+			return a, b, fmt.Errorf("generation %s is the first one: there is none before it to compare with", to)
 		}
+		from = d.history[i].Hash
 	case to == "" && isDir(from):
 		from, to = d.history[0].Hash, from
 	case to == "":
@@ -128,10 +127,7 @@ func printDiff(w io.Writer, from, to side) error {
 		}
 		same = false
 		// An empty file that comes or goes has no lines to show.
-		text := udiff.Unified(label(from.name, name, had), label(to.name, name, has), old, now)
-		if text == "" {
-			text = fmt.Sprintf("--- %s\n+++ %s\n", label(from.name, name, had), label(to.name, name, has))
-		}
+		text := fmt.Sprintf("--- %s\n+++ %s\n%s", label(from.name, name, had), label(to.name, name, has), console.Hunks(old, now))
 		if _, err := io.WriteString(w, plain(text)); err != nil {
 			return err
 		}

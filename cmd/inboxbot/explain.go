@@ -51,15 +51,14 @@ func (c *explainCmd) Run(ctx context.Context, p *process) error {
 	if err != nil {
 		return err
 	}
-	if err := c.keep(p, conv, bot.Judge(cfg.botConfig(), w.live.current(), conv)); err != nil || c.AsTest {
+	if err := c.keep(p, cfg, w.live.current(), conv); err != nil || c.AsTest {
 		return err
 	}
 	return b.Explain(ctx, c.Thread, c.Ask, p.stdout)
 }
 
 // keep writes conv to the file of --save, and prints it with --as-test.
-func (c *explainCmd) keep(p *process, conv *bot.Conversation, v bot.Verdict) error {
-	written := rules.NewCase(conv.Thread.ID, conv, v)
+func (c *explainCmd) keep(p *process, cfg Config, gen bot.Generation, conv *bot.Conversation) error {
 	if c.Save != "" {
 		// Whoever may read it sees what people wrote.
 		f, err := os.OpenFile(c.Save, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
@@ -68,16 +67,32 @@ func (c *explainCmd) keep(p *process, conv *bot.Conversation, v bot.Verdict) err
 		} else if err != nil {
 			return fmt.Errorf("--save: %w", err)
 		}
-		_, err = f.Write(written.YAML())
+		_, err = f.Write(caseOf(cfg, gen, conv.Thread.ID, conv).YAML())
 		if err := errors.Join(err, f.Close()); err != nil {
 			return fmt.Errorf("--save: %w", err)
 		}
 	}
 	if c.AsTest {
-		_, err := p.stdout.Write(written.ShortYAML())
+		_, err := p.stdout.Write(asTest(cfg, gen, conv.Thread.ID, conv).ShortYAML())
 		return err
 	}
 	return nil
+}
+
+// caseOf is conv and what comes of it in a test of a rule file.
+func caseOf(cfg Config, gen bot.Generation, name string, conv *bot.Conversation) rules.Case {
+	return rules.NewCase(name, conv, bot.Judge(cfg.testConfig(), gen, conv))
+}
+
+// asTest is caseOf in whole seconds, for people to read, unless other things come of
+// it then.
+func asTest(cfg Config, gen bot.Generation, name string, conv *bot.Conversation) rules.Case {
+	exact := caseOf(cfg, gen, name, conv)
+	round := exact.InSeconds()
+	if caseOf(cfg, gen, name, round.Conversation(cfg.Location())).Expect != exact.Expect {
+		return exact
+	}
+	return round
 }
 
 // saved explains the cases of a file.
@@ -123,7 +138,7 @@ const maxCaseRead = 8<<20 + 1 // more than rules.LoadCases takes
 func (c *explainCmd) explain(ctx context.Context, p *process, cfg Config, gen loaded, model bot.Model, one rules.Case, named bool) error {
 	conv := one.Conversation(cfg.Location())
 	if c.AsTest {
-		_, err := p.stdout.Write(rules.NewCase(one.Name, conv, bot.Judge(cfg.botConfig(), gen.Generation, conv)).ShortYAML())
+		_, err := p.stdout.Write(asTest(cfg, gen.Generation, one.Name, conv).ShortYAML())
 		return err
 	}
 	if named {

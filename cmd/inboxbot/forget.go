@@ -24,7 +24,7 @@ func (c *forgetCmd) Run(ctx context.Context, p *process) error {
 	if who.Name == "" && who.ID == "" {
 		return newConfigError([]string{"forget: nobody is named: write a username, or --id and an ID on X"})
 	}
-	cfg, store, err := openTeam(ctx, p)
+	cfg, store, err := openModeStore(ctx, p)
 	if err != nil {
 		return err
 	}

@@ -33,7 +33,7 @@ func (c *logCmd) Run(ctx context.Context, p *process) error {
 	if err != nil {
 		return err
 	}
-	cfg, store, err := openTeam(ctx, p)
+	cfg, store, err := openModeStore(ctx, p)
 	if err != nil {
 		return err
 	}

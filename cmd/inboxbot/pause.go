@@ -19,22 +19,21 @@ type teamFlag struct {
 
 // open opens the Redis of the team. The caller closes it.
 func (f teamFlag) open(ctx context.Context, p *process) (*redisstore.Store, error) {
-	if f.Team == "" {
-		_, store, err := openTeamStore(ctx, p)
-		if errors.Is(err, errNoTeam) {
-			err = fmt.Errorf("%w; with --team ID it is not asked", err)
-		}
-		return store, err
+	n := needInbox
+	if f.Team != "" {
+		n = 0
 	}
-	cfg, err := readConfig(ctx, p.environ, 0)
+	cfg, err := readConfig(ctx, p.environ, n)
 	if err != nil {
 		return nil, err
 	}
-	store, err := openNamed(ctx, cfg, f.Team, "")
-	if err != nil {
+	store, err := openRedis(ctx, cfg, f.Team, "")
+	if errors.Is(err, errNoTeam) {
+		return nil, fmt.Errorf("%w; with --team ID it is not asked", err)
+	} else if err != nil {
 		return nil, err
 	}
-	if decided, err := store.LogBefore(ctx, "", 1); err == nil && len(decided) == 0 {
+	if decided, err := store.LogBefore(ctx, "", 1); f.Team != "" && err == nil && len(decided) == 0 {
 		fmt.Fprintf(p.stderr, "note: no bot that sends has decided anything for team %s in this Redis: is the ID right?\n", clip(f.Team, 60))
 	}
 	return store, nil
@@ -92,24 +91,26 @@ func openTeamStore(ctx context.Context, p *process) (Config, *redisstore.Store, 
 	if err != nil {
 		return cfg, nil, err
 	}
-	store, err := teamStore(ctx, cfg)
+	store, err := openRedis(ctx, cfg, "", "")
 	return cfg, store, err
 }
 
-// teamStore opens the Redis that cfg names, as the team's. The caller closes it.
-func teamStore(ctx context.Context, cfg Config) (*redisstore.Store, error) {
-	return openNamespace(ctx, cfg, "")
-}
-
-func openNamespace(ctx context.Context, cfg Config, namespace string) (*redisstore.Store, error) {
-	return openNamed(ctx, cfg, "", namespace)
+// openModeStore is openTeamStore for what bots of this BOT_MODE keep apart.
+func openModeStore(ctx context.Context, p *process) (Config, *redisstore.Store, error) {
+	cfg, err := readConfig(ctx, p.environ, needInbox)
+	if err != nil {
+		return cfg, nil, err
+	}
+	store, err := openRedis(ctx, cfg, "", cfg.namespace())
+	return cfg, store, err
 }
 
 // errNoTeam says that Inbox does not tell whose token it is.
 var errNoTeam = errors.New("inbox")
 
-// openNamed asks Inbox for the team's ID if it is not given.
-func openNamed(ctx context.Context, cfg Config, team, namespace string) (*redisstore.Store, error) {
+// openRedis opens the Redis that cfg names, as the team's, whose ID Inbox is asked
+// for when it is "". The caller closes it.
+func openRedis(ctx context.Context, cfg Config, team, namespace string) (*redisstore.Store, error) {
 	if !cfg.RedisURL.Set() {
 		return nil, newConfigError([]string{"REDIS_URL: not set: set it to the Redis of the bot, through which this command reaches it; a bot without one is out of reach and can only be stopped"})
 	}
@@ -125,15 +126,4 @@ func openNamed(ctx context.Context, cfg Config, team, namespace string) (*rediss
 		return nil, fmt.Errorf("REDIS_URL: %w", err)
 	}
 	return store, nil
-}
-
-// openTeam opens the Redis that a running bot of the same environment uses, and
-// the part of it that bots of this BOT_MODE use. The caller closes it.
-func openTeam(ctx context.Context, p *process) (Config, *redisstore.Store, error) {
-	cfg, err := readConfig(ctx, p.environ, needInbox)
-	if err != nil {
-		return cfg, nil, err
-	}
-	store, err := openNamespace(ctx, cfg, cfg.namespace())
-	return cfg, store, err
 }

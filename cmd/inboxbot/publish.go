@@ -5,12 +5,14 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
 	"text/tabwriter"
+	"time"
 
 	"inboxbot/bot/redisstore"
 )
@@ -56,7 +58,7 @@ func (c *publishCmd) Run(ctx context.Context, p *process) error {
 	if err != nil {
 		return err
 	}
-	store, err := teamStore(ctx, cfg)
+	store, err := openRedis(ctx, cfg, "", "")
 	if err != nil {
 		return err
 	}
@@ -192,18 +194,26 @@ func (generationsCmd) Run(ctx context.Context, p *process) error {
 		fmt.Fprintln(p.stdout, "nothing is published yet: inboxbot publish DIR puts a directory of rules and prompts in force")
 		return nil
 	}
-	table := tabwriter.NewWriter(p.stdout, 0, 0, 2, ' ', 0)
+	return listGenerations(p.stdout, history, cfg.Location())
+}
+
+// listGenerations prints a history as a table.
+func listGenerations(w io.Writer, history []redisstore.Published, zone *time.Location) error {
+	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(table, "HASH\t\tWHEN\tWHO\tWHAT\tMESSAGE")
 	for i, g := range history {
-		mark, what := "", "published"
+		mark, what, message := "", "published", clip(g.Message, 200)
 		if i == 0 {
 			mark = "in force"
 		}
-		if g.Back {
+		switch {
+		case g.Refused:
+			what, message = "taken back to", "refuses "+clip(g.Before, 64)+": "+message
+		case g.Back:
 			what = "rolled back to"
 		}
-		fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%s\t%s\n", g.Hash, mark, g.At.In(cfg.Location()).Format("2006-01-02 15:04:05 MST"),
-			cmp.Or(clip(g.By, 60), "somebody"), what, clip(g.Message, 200))
+		fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%s\t%s\n", g.Hash, mark, g.At.In(zone).Format("2006-01-02 15:04:05 MST"),
+			cmp.Or(clip(g.By, 60), "somebody"), what, message)
 	}
 	return table.Flush()
 }
@@ -247,18 +257,25 @@ func (c *rollbackCmd) Run(ctx context.Context, p *process) error {
 	case err != nil:
 		return err
 	}
+	if target.Hash == now { // a process had taken it back to there
+		_, err = fmt.Fprintf(p.stdout, "kept: generation %s stays in force\n", now)
+		return err
+	}
 	_, err = fmt.Fprintf(p.stdout, "rolled back: generation %s is in force again, %s\n", target.Hash, insteadOf(now))
 	return err
 }
 
 // returnTo is the generation that a rollback returns to: the one whose hash begins
-// as arg says, or the one before the one in force.
+// as arg says, or the one before the one in force. Where a process has gone back
+// already, that was it.
 func returnTo(history []redisstore.Published, arg string) (redisstore.Published, error) {
 	switch {
 	case len(history) == 0:
 		return redisstore.Published{}, errors.New("nothing is published yet, so there is nothing to return to")
 	case arg != "":
 		return findGeneration(history, arg)
+	case history[0].Refused:
+		return history[0], nil
 	}
 	if at := beforeNewest(history); at >= 0 {
 		return history[at], nil

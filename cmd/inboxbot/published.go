@@ -24,9 +24,10 @@ type published struct {
 }
 
 // How often the one in force is asked for, and how long an answer may take: a new
-// one is in force within two seconds.
+// one is in force within two seconds, and so is, everywhere, what one process took
+// back when it first saw it.
 const (
-	publishedEvery   = time.Second
+	publishedEvery   = 800 * time.Millisecond
 	publishedTimeout = 5 * time.Second
 )
 
@@ -43,7 +44,7 @@ func loadPublished(ctx context.Context, cfg Config, n need) (loaded, error) {
 	if err := cfg.lacks(needInbox); err != nil { // it says whose generation
 		return loaded{}, err
 	}
-	store, err := teamStore(ctx, cfg)
+	store, err := openRedis(ctx, cfg, "", "")
 	if err != nil {
 		return loaded{}, err
 	}
@@ -53,14 +54,15 @@ func loadPublished(ctx context.Context, cfg Config, n need) (loaded, error) {
 		return loaded{}, err
 	}
 	gen, err := src.load(cfg)
-	if err == nil && n&needReplier != 0 && gen.canReply {
-		err = cfg.lacks(needModel)
+	if err == nil {
+		err = gen.lacks(cfg, n)
 	}
 	return gen, err
 }
 
 // newer returns the source in force, or a zero one when its hash is last: that
-// costs one small request.
+// costs one small request. What is in force because a process refused another has
+// a hash of its own, so that nobody misses that.
 func (p published) newer(ctx context.Context, last string) (source, error) {
 	ctx, cancel := context.WithTimeout(ctx, publishedTimeout)
 	defer cancel()
@@ -72,10 +74,22 @@ func (p published) newer(ctx context.Context, last string) (source, error) {
 		return source{}, err
 	case now.Hash == "":
 		return source{hash: "nothing", unread: errNothingPublished}, nil
-	case now.Hash == last:
+	}
+	var takenBack error
+	name := now.Hash
+	if now.Refused {
+		name += " instead of " + now.Before
+		takenBack = fmt.Errorf("generation %s was taken back for all by %s: %s: publish a mended one, or keep this one with inboxbot rollback",
+			clip(now.Before, 64), clip(now.By, 60), clip(now.Message, 400))
+	}
+	if name == last {
 		return source{}, nil
 	}
-	return p.textOf(ctx, now.Hash)
+	s, err := p.textOf(ctx, now.Hash)
+	if err == nil && s.unread == nil {
+		s.hash, s.back, s.takenBack = name, now.Back, takenBack
+	}
+	return s, err
 }
 
 // textOf returns a generation of the history as a source. One whose text cannot be
@@ -92,7 +106,7 @@ func (p published) textOf(ctx context.Context, hash string) (source, error) {
 }
 
 // follow implements origin. While Redis is away, what is known stays.
-func (p published) follow(ctx context.Context, from string, settled func(source)) {
+func (p published) follow(ctx context.Context, from string, settled func(source) error) {
 	tick := time.NewTicker(publishedEvery)
 	defer tick.Stop()
 	away := false
@@ -103,15 +117,36 @@ func (p published) follow(ctx context.Context, from string, settled func(source)
 		case <-tick.C:
 		}
 		s, err := p.newer(ctx, from)
+		if err == nil && s.hash != "" && s.hash != from {
+			if err = settled(s); err == nil {
+				from = s.hash
+			}
+		}
 		if err != nil && !away && ctx.Err() == nil {
-			p.log.Warn("redis cannot be asked for rules and prompts: those in force stay", "err", err)
+			p.log.Warn("rules and prompts in redis cannot be followed: those in force stay", "err", err)
 		}
 		away = err != nil
-		if err == nil && s.hash != "" && s.hash != from {
-			from = s.hash
-			settled(s)
-		}
 	}
+}
+
+// takeBack implements origin. Of several processes that refuse a generation at once
+// one takes it back; once anything else is in force, nobody does. The others do not
+// try what is returned to, or they could go on for ever.
+func (p published) takeBack(ctx context.Context, refused source, stays loaded, why error) error {
+	texts, err := stays.from.texts()
+	if err != nil {
+		return err // unreachable: it is in force
+	}
+	ctx, cancel := context.WithTimeout(ctx, publishedTimeout)
+	defer cancel()
+	first, _, _ := strings.Cut(why.Error(), "\n")
+	_, err = p.store.Publish(ctx, redisstore.Published{
+		Hash: stays.Hash, By: "process " + p.store.Replica(), Message: clip(first, 200), Back: true, Refused: true,
+	}, texts, refused.published)
+	if err != nil && !errors.Is(err, redisstore.ErrOvertaken) {
+		return fmt.Errorf("generation %s cannot be taken back: %w", refused.published, err)
+	}
+	return nil
 }
 
 // publishedSource makes a source of a generation's files.

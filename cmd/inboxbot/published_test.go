@@ -73,7 +73,7 @@ func newFleet(t *testing.T) *fleet {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if f.store, err = teamStore(t.Context(), cfg); err != nil {
+	if f.store, err = openRedis(t.Context(), cfg, "", ""); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = f.store.Close() })
@@ -103,7 +103,7 @@ func (f *fleet) start() {
 			f.t.Fatal(err)
 		}
 		w.model = bottest.NewModel(thinksFor(2*time.Second, 6*time.Second))
-		if err := w.live.begin(ctx, needModel); err != nil {
+		if err := w.live.begin(ctx, needReplier); err != nil {
 			f.t.Fatal(err)
 		}
 		b, err := w.newBot(func(h bot.Handled) {

@@ -539,7 +539,7 @@ func TestGenerationsSaysWhatItDoes(t *testing.T) {
 		manners[0].save(a, step.files)
 		s, _ := configured(cfg)
 		log.Reset()
-		g.settle(s, needModel)
+		g.settle(s, needReplier)
 		var line struct {
 			Msg, Generation, Before string
 			Problems                []string
@@ -576,7 +576,7 @@ func TestABotWithoutAModelTakesNoRulesThatReply(t *testing.T) {
 	g := newGenerations(a.config(), files{}, first, slog.New(slog.DiscardHandler))
 	manners[0].save(a, edition(2))
 	src, _ = configured(a.config())
-	g.settle(src, needModel)
+	g.settle(src, needReplier)
 	if err := g.refused(); err == nil || !strings.Contains(err.Error(), "OPENAI_MODEL") || g.current().Hash != first.Hash {
 		t.Errorf("refused is %v with %s in force, want OPENAI_MODEL named and %s", err, g.current().Hash, first.Hash)
 	}
@@ -602,7 +602,7 @@ func TestALoaderThatPanicsIsARefusal(t *testing.T) {
 	}
 	g := newGenerations(a.config(), files{}, first, slog.New(slog.DiscardHandler))
 	src.prompts = panicking{}
-	g.settle(src, needModel)
+	g.settle(src, needReplier)
 	if err := g.refused(); err == nil || !strings.Contains(err.Error(), "panic") || g.current().Hash != first.Hash {
 		t.Errorf("refused is %v, want a panic named and the first generation in force", err)
 	}

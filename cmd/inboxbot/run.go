@@ -36,7 +36,7 @@ func (c *runCmd) Run(ctx context.Context, p *process) error {
 		return err
 	}
 	defer w.close()
-	if err := w.live.begin(ctx, needModel); err != nil && c.Once {
+	if err := w.live.begin(ctx, needReplier); err != nil && c.Once {
 		return err
 	}
 	var handled func(bot.Handled)
@@ -47,7 +47,7 @@ func (c *runCmd) Run(ctx context.Context, p *process) error {
 	if err != nil {
 		return err
 	}
-	w.log.Info("started", "version", version, "team", w.team.ID, "mode", cfg.Mode, "generation", w.live.current().Hash,
+	w.log.Info("started", "version", version, "team", w.team.ID, "process", w.store.Replica(), "mode", cfg.Mode, "generation", w.live.current().Hash,
 		"redis", cfg.RedisURL.Set(), "model", cfg.OpenAIModel)
 	if c.Once {
 		return oneSweep(ctx, b)
@@ -138,8 +138,8 @@ func prepare(ctx context.Context, environ []string, n need) (cfg Config, gen loa
 	if srcErr == nil {
 		gen, srcErr = src.load(cfg)
 	}
-	if srcErr == nil && n&needReplier != 0 && gen.canReply {
-		err = joinConfig(err, cfg.lacks(needModel))
+	if srcErr == nil {
+		srcErr = gen.lacks(cfg, n)
 	}
 	return cfg, gen, joinConfig(err, srcErr)
 }

@@ -31,7 +31,7 @@ func (c *shadowCmd) Run(ctx context.Context, p *process) error {
 		return err
 	}
 	cfg.Mode = modeShadow
-	store, err := openNamespace(ctx, cfg, cfg.namespace())
+	store, err := openRedis(ctx, cfg, "", cfg.namespace())
 	if err != nil {
 		return err
 	}

@@ -31,6 +31,12 @@ type source struct {
 	hash string
 	// published is what the generation is called, when it has been published.
 	published string
+	// back says that it was in force before and was returned to. That must always
+	// be possible, so it is not tried on conversations.
+	back bool
+	// takenBack says which generation it is in force instead of, because a process
+	// refused that one, and why.
+	takenBack error
 }
 
 // The most that is read of a file or a directory: more than rules and prompts
@@ -76,7 +82,7 @@ func (f files) read(context.Context) (source, error) {
 }
 
 // follow implements origin. Built-in files do not change.
-func (f files) follow(ctx context.Context, from string, settled func(source)) {
+func (f files) follow(ctx context.Context, from string, settled func(source) error) {
 	if from == "" {
 		return
 	}
@@ -87,13 +93,16 @@ func (f files) follow(ctx context.Context, from string, settled func(source)) {
 			s, _ := configured(f.cfg)
 			return s, s.hash
 		},
-		Settled: settled,
+		Settled: func(s source) { _ = settled(s) }, // takeBack has no error
 		Deaf: func(err error) {
 			f.log.Warn("no notice of changed files: they are looked at once a second instead", "err", err)
 		},
 	}
 	watch.Run(ctx)
 }
+
+// takeBack implements origin. Files are the author's to mend.
+func (f files) takeBack(context.Context, source, loaded, error) error { return nil }
 
 // directories are where the files are that the configuration names.
 func directories(cfg Config) []string {

@@ -35,6 +35,15 @@ type loaded struct {
 	prompts  *prompts.Set
 }
 
+// lacks returns a *configError that names what a command with the needs n cannot
+// reply with by the generation, or nil.
+func (l loaded) lacks(cfg Config, n need) error {
+	if n&needReplier == 0 || !l.canReply {
+		return nil
+	}
+	return cfg.lacks(needModel)
+}
+
 // farewell has the rule file choose and the templates word what a prospect is told
 // when a person takes over.
 func farewell(set *rules.Set, templates *prompts.Set) func(*bot.Conversation, bot.Outcome, string) (name, text string, err error) {
@@ -107,12 +116,18 @@ func (s source) load(cfg Config) (loaded, error) {
 	return l, l.test(cfg)
 }
 
+// testConfig is the bot's as tests of a rule file have it. The settling is left out:
+// it would be about a test's clock.
+func (c Config) testConfig() bot.Config {
+	out := c.botConfig()
+	out.Settle = -1
+	return out
+}
+
 // test runs the tests of the rule file that ask for the whole bot: its own guards,
-// and its own checks of a draft. The settling is left out: it would be about a
-// test's clock.
+// and its own checks of a draft.
 func (l loaded) test(cfg Config) error {
-	c := cfg.botConfig()
-	c.Settle = -1
+	c := cfg.testConfig()
 	var problems []string
 	for _, f := range l.rules.Test(rules.Whole{
 		Judge: func(conv *bot.Conversation) bot.Verdict { return bot.Judge(c, l.Generation, conv) },

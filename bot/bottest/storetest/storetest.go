@@ -20,6 +20,7 @@ import (
 // Store is what is tested.
 type Store interface {
 	bot.Claims
+	bot.Holders
 	bot.Ledger
 }
 
@@ -269,6 +270,26 @@ func leases() []test {
 			}
 			if l.TTL != s.Lease || l.Quarantine != 0 || l.Token == "" || l.Generation == "" || l.StoreNow.IsZero() || l.Taken.IsZero() {
 				s.Fatalf("lease %+v lacks something", l)
+			}
+		}},
+		{"lease/whose it is can be asked without claiming", func(s *suite) {
+			asked := func() (string, time.Duration) {
+				process, left, err := s.Store.Holder(s.Context(), thread)
+				if err != nil {
+					s.Fatalf("holder: %v", err)
+				}
+				return process, left
+			}
+			if process, left := asked(); process != "" || left != 0 {
+				s.Fatalf("a thread that nobody claimed is held by %q for %v", process, left)
+			}
+			l := s.claim()
+			if process, left := asked(); process == "" || process == l.Token || left <= 0 || left > s.Lease {
+				s.Fatalf("held by %q for %v, want a process for at most %v", process, left, s.Lease)
+			}
+			s.release(l)
+			if process, left := asked(); process != "" || left != 0 {
+				s.Fatalf("released, and held by %q for %v", process, left)
 			}
 		}},
 		{"lease/of one thread leaves the others free", func(s *suite) {

@@ -1,8 +1,9 @@
 -- Puts a generation in force as the newest entry of the history, with its text
 -- beside it. Repeated with the same token it does nothing more.
 -- KEYS  published (stream), texts (hash)
--- ARGV  token, hash, text, by, message, 1 if it is returned to,
---       hash that must be in force ('' none, '*' any), entries to keep
+-- ARGV  token, hash, text, by, message, 1 if it is returned to ('refused' by a
+--       process that refuses the one in force), hash that must be in force ('' none,
+--       '*' any), entries to keep
 local function fields(entry)
   local out = {}
   for i = 1, #entry[2], 2 do
@@ -11,15 +12,15 @@ local function fields(entry)
   return out
 end
 
-local now = ''
+local now, back = '', ''
 for _, entry in ipairs(redis.call('XRANGE', KEYS[1], '-', '+')) do
   local f = fields(entry)
   if f.token == ARGV[1] then
     return { 'done', f.before }
   end
-  now = f.hash
+  now, back = f.hash, f.back
 end
-if now == ARGV[2] then
+if now == ARGV[2] and back ~= 'refused' then
   redis.call('HSETNX', KEYS[2], ARGV[2], ARGV[3]) -- should its text have been lost
   return { 'same', now }
 end

@@ -14,7 +14,7 @@ import (
 	"time"
 	"unicode"
 
-	"github.com/aymanbagabas/go-udiff"
+	"github.com/rogpeppe/go-internal/diff"
 
 	"inboxbot/bot"
 	"inboxbot/bot/redisstore"
@@ -34,8 +34,9 @@ type Rules interface {
 type Publisher interface {
 	History(ctx context.Context) ([]redisstore.Published, error)
 	Files(ctx context.Context, hash string) (map[string]string, error)
-	// Check proves files as `inboxbot publish` does, and tries them on the
-	// conversations read last. hash is what they are called, "" for their own.
+	// Check proves files as `inboxbot publish` does, and tries those of a new
+	// generation on the conversations read last, so that going back is always
+	// possible. hash is what an earlier one is called, "" for a new one.
 	Check(files map[string]string, hash string) Checked
 	// Publish puts files in force while the generation expected is. See
 	// redisstore.Store.Publish.
@@ -278,16 +279,20 @@ func diffOf(a, b map[string]string) []fileDiff {
 		case !has:
 			d.What = "gone"
 		}
-		text := udiff.Unified("a", "b", old, now)
-		for l := range strings.Lines(text) {
-			if strings.HasPrefix(l, "--- a") || strings.HasPrefix(l, "+++ b") {
-				continue
-			}
+		for l := range strings.Lines(Hunks(old, now)) {
 			d.Lines = append(d.Lines, diffLine{kindOf(l), seen(strings.TrimSuffix(l, "\n"))})
 		}
 		out = append(out, d)
 	}
 	return out
+}
+
+// Hunks is what changed from one text to another, as diff -u has it below its first
+// two lines.
+func Hunks(old, now string) string {
+	text := diff.Diff("", []byte(old), "", []byte(now))
+	_, hunks, _ := strings.Cut(string(text), "\n+++ \n")
+	return hunks
 }
 
 func kindOf(l string) string {

@@ -142,7 +142,7 @@ func TestPublish(t *testing.T) {
 		{"a good change", func(f url.Values) { f.Set("text1", "Hello,\r\nfriend") }, 303, "", map[string]string{"rules.yaml": shelfRules, "system.tmpl": "Hello,\nfriend"}},
 		{"checked only", func(f url.Values) { f.Set("text1", "Bye"); f.Set("do", "check") }, 200, "Good: it would be generation", old},
 		{"what the check shows", func(f url.Values) { f.Set("text1", "Bye"); f.Set("do", "check") }, 200, "@ann how much? skip, guard default becomes reply, guard pricing", old},
-		{"the change itself", func(f url.Values) { f.Set("text1", "Bye"); f.Set("do", "check") }, 200, "@@ -1 +1 @@ -Hello", old},
+		{"the change itself", func(f url.Values) { f.Set("text1", "Bye"); f.Set("do", "check") }, 200, "@@ -1,1 +1,1 @@ -Hello", old},
 		{"a new file", func(f url.Values) { f.Set("name2", "pricing.tmpl"); f.Set("text2", "Prices") }, 303, "", map[string]string{"rules.yaml": shelfRules, "system.tmpl": "Hello", "pricing.tmpl": "Prices"}},
 		{"a file deleted", func(f url.Values) { f.Set("gone1", "on") }, 303, "", map[string]string{"rules.yaml": shelfRules}},
 		{"broken", func(f url.Values) { f.Set("text0", "version: 1\ndefault: skp\n") }, 422, `rules.yaml:2:10: unknown outcome "skp"; did you mean "skip"?`, old},
@@ -239,6 +239,20 @@ func TestHistoryAndRollback(t *testing.T) {
 	}
 	if rec := w.post("/rules/rollback", url.Values{"hash": {first}, "expected": {first}}); rec.Code != 409 {
 		t.Errorf("again: %d", rec.Code)
+	}
+}
+
+func TestHistoryTellsWhatAProcessRefuses(t *testing.T) {
+	w := newWorld(t, published)
+	first := w.publish("the first", map[string]string{"rules.yaml": shelfRules})
+	second := w.publish("shorter", map[string]string{"rules.yaml": shelfRules, "hi.tmpl": "Hi"})
+	back := redisstore.Published{Hash: first, By: "process QX4", Message: "hi.tmpl:1: no such field (tried on thread t1)", Back: true, Refused: true}
+	if _, err := w.store.Publish(t.Context(), back, map[string]string{"rules.yaml": shelfRules}, second); err != nil {
+		t.Fatal(err)
+	}
+	want := "process QX4 taken back to, refuses " + second + ": hi.tmpl:1: no such field (tried on thread t1) what changed"
+	if got := words(w.get("/rules")); !strings.Contains(got, want) {
+		t.Errorf("lacks %q:\n%s", want, got)
 	}
 }
 
