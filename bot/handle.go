@@ -270,6 +270,7 @@ func (h *handling) secondLook(ctx context.Context) result {
 		return result{again: again, parked: true}
 	}
 	h.advance(ctx, r, 0)
+	h.shelve(ctx)
 	return result{}
 }
 
