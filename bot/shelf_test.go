@@ -61,6 +61,10 @@ func TestAnActiveThreadCostsAnotherProcessNoMore(t *testing.T) {
 			}
 			return w.start
 		}, nothing, 10, 0, 5},
+		{"two in turn, the other answer seen", inTurn, func(w *scene, b *bot.Bot, _ string) {
+			w.does(b)
+			time.Sleep(time.Minute)
+		}, 5, 0, 5},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			inScene(t, func(w *scene) {
