@@ -25,8 +25,9 @@
 //	report.go        what is told of it: a log line, metrics, whoever listens
 //	explain.go       the same stations up to the outcome, printed instead of done
 //
-// Beside them, work.go holds the candidates of this process and directory.go the
-// team's lists; status.go says whether the bot does its work.
+// Beside them, work.go holds the candidates of this process, directory.go the
+// team's lists, kept.go and shelf.go what was last read of active threads; status.go
+// says whether the bot does its work.
 //
 // A record of a thread moves like this; the names are the States of ledger.go:
 //
@@ -102,6 +103,7 @@ type Deps struct {
 	Drafts Drafts // nil: nothing waits for approval
 	Purse  Purse
 	Echoes Echoes
+	Shelf  Shelf // nil: what was read of a thread is kept in memory alone
 	// Reserve takes the request that a send will need out of the team's quota,
 	// before the look: so that the look is not too old by the time the send is
 	// admitted. It blocks until there is one, or ctx ends, and reports whether

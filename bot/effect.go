@@ -237,6 +237,7 @@ func (h *handling) sent(ctx context.Context, r Record, m *inboxapi.Message) resu
 	h.verdict.Outcome.Text = text
 	h.draftSent(ctx, r.MessageID)
 	h.report(ctx)
+	h.shelve(ctx)
 	return result{again: again, parked: true}
 }
 

@@ -32,6 +32,10 @@ func (b *Bot) handle(ctx context.Context, c *candidate) result {
 		return h.finishHandoff(ctx)
 	default: // it is judged below
 	}
+	if again := h.untilSecondLook(); again > 0 && h.showsOurs() {
+		b.postpone(ctx, c.thread, again)
+		return result{again: again, parked: true}
+	}
 
 	// Everything up to the send ends while the lease certainly lasts.
 	until := time.Now().Add(lease.Left(time.Now()) - b.cfg.Send - b.cfg.lookTime())
@@ -260,9 +264,8 @@ func (h *handling) secondLook(ctx context.Context) result {
 		h.lease.Record.MessageID, h.lease.Record.MessageAt = lost.ID, lost.At
 		return h.inDoubt(ctx, "the reply was accepted and then not delivered")
 	}
-	ago := h.conv.Now.Sub(r.Own[r.SentID])
-	again := min(b.cfg.FollowUp, b.cfg.FollowUp-ago)
-	if again <= 0 && !h.shows(r.SentID) && ago < secondLookFor {
+	again := h.untilSecondLook()
+	if again <= 0 && !h.shows(r.SentID) && b.Now().Sub(r.Own[r.SentID]) < secondLookFor {
 		again = waitPause
 	}
 	if again > 0 {
@@ -270,7 +273,22 @@ func (h *handling) secondLook(ctx context.Context) result {
 		return result{again: again, parked: true}
 	}
 	h.advance(ctx, r, 0)
+	h.shelve(ctx)
 	return result{}
+}
+
+// untilSecondLook is how long the look after our reply has time.
+func (h *handling) untilSecondLook() time.Duration {
+	r, most := &h.lease.Record, h.bot.cfg.FollowUp
+	return min(most, most-h.bot.Now().Sub(r.Own[r.SentID]))
+}
+
+// showsOurs reports whether the list row shows the very reply that the record
+// knows: another process has sent it, and nothing has come since.
+func (h *handling) showsOurs() bool {
+	row, _ := h.bot.work.row(h.c)
+	r := &h.lease.Record
+	return r.State == StateSent && row != nil && newestID(row) == r.SentID
 }
 
 // secondLookFor is how long a thread is looked at again for our reply to show up.

@@ -118,14 +118,14 @@ func (b *Bot) lookAtMessages(ctx context.Context, c *candidate, conv *Conversati
 	}
 	b.kept.read(c.thread, page)
 	turns := b.dir.turnsOf(page.Messages, &conv.Thread, &conv.Record)
-	if len(page.Malformed) > 0 || !sameTurns(conv.Turns, turns) || conv.guessed && !asRead(conv.Turns, turns) {
+	if len(page.Malformed) > 0 || !sameTurns(conv.Turns, turns) || conv.guessed && !asRead(conv, page, turns) {
 		if conv.guessed {
 			c.wrong++
 		}
 		return look{}, errOvertaken
 	}
 	if conv.guessed {
-		conv.guessed, c.wrong = false, 0
+		conv.guessed, conv.readAt, c.wrong = false, page.Asked, 0
 		b.recent.add(conv)
 	}
 	// What a slow API shows is as old as its answer; nothing newer can be had.

@@ -82,6 +82,7 @@ func (w *scene) start() *bot.Bot {
 			}
 			return g
 		},
+		Shelf:  w.store,
 		Switch: w.sw,
 		Logger: slog.New(slog.NewTextHandler(w.t.Output(), &slog.HandlerOptions{Level: slog.LevelWarn})),
 		Handled: func(h bot.Handled) {

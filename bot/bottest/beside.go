@@ -14,6 +14,7 @@ var (
 	_ bot.Drafts = (*Store)(nil)
 	_ bot.Purse  = (*Store)(nil)
 	_ bot.Echoes = (*Store)(nil)
+	_ bot.Shelf  = (*Store)(nil)
 )
 
 // beside is what a Store keeps besides claims and records.
@@ -21,10 +22,16 @@ type beside struct {
 	drafts map[string]bot.Draft // by thread
 	spent  map[string]bot.Spent // by day
 	echoes map[string]map[string]time.Time
+	shelf  map[string]shelved // by thread
+}
+
+type shelved struct {
+	bot.Shelved
+	at time.Time
 }
 
 func newBeside() beside {
-	return beside{map[string]bot.Draft{}, map[string]bot.Spent{}, map[string]map[string]time.Time{}}
+	return beside{map[string]bot.Draft{}, map[string]bot.Spent{}, map[string]map[string]time.Time{}, map[string]shelved{}}
 }
 
 // Draft implements bot.Drafts.
@@ -167,4 +174,34 @@ func (s *Store) Echo(ctx context.Context, sum, thread string) (int, error) {
 		}
 	}
 	return min(others, 100), nil
+}
+
+// Shelve implements bot.Shelf.
+func (s *Store) Shelve(ctx context.Context, kept bot.Shelved) error {
+	leave, err := s.enter(ctx, "shelve")
+	if err != nil {
+		return err
+	}
+	defer leave()
+	if kept.Thread == "" || len(kept.Messages) == 0 {
+		return fmt.Errorf("store shelve: %+v lacks a thread or messages", kept)
+	}
+	kept.Messages = slices.Clone(kept.Messages)
+	s.shelf[kept.Thread] = shelved{kept, time.Now()}
+	return nil
+}
+
+// Shelved implements bot.Shelf.
+func (s *Store) Shelved(ctx context.Context, thread string) (bot.Shelved, error) {
+	leave, err := s.enter(ctx, "shelved")
+	if err != nil {
+		return bot.Shelved{}, err
+	}
+	defer leave()
+	kept := s.shelf[thread]
+	if time.Since(kept.at) >= bot.KeptFor {
+		return bot.Shelved{}, nil
+	}
+	kept.Messages = slices.Clone(kept.Messages)
+	return kept.Shelved, nil
 }

@@ -3,6 +3,7 @@ package redisstore
 import (
 	"github.com/redis/go-redis/v9"
 
+	"inboxbot/bot"
 	"inboxbot/bot/history"
 )
 
@@ -25,6 +26,14 @@ func TryURL(raw string) error {
 func ReadEntry(id, facts, words string) history.Entry {
 	return readEntry(redis.XMessage{ID: id, Values: map[string]any{"e": facts, "t": "thread"}}, words)
 }
+
+// ReadShelved reads what stands on the shelf, from what it is before it is deflated.
+func ReadShelved(thread, plain string) (bot.Shelved, bool) {
+	return readShelved(thread, deflate([]byte(plain)))
+}
+
+// Deflate is how texts stand in Redis.
+func Deflate(plain string) string { return deflate([]byte(plain)) }
 
 // ReadDetail reads a detail of the log.
 var ReadDetail = readDetail

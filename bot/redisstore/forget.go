@@ -49,13 +49,14 @@ type Forgotten struct {
 	Drafts  int
 	Records int // reduced to IDs and times; see Forget
 	Echoes  int // notes that a text was for one of the threads
+	Shelved int // threads whose messages were kept to be answered soon
 
 	Searched Searched // zero before anything was erased
 	Left     []Place  // where the search found something all the same
 }
 
 // Nothing reports whether the store knows nothing of them.
-func (f Forgotten) Nothing() bool { return f.Entries+f.Drafts+f.Records+f.Echoes == 0 }
+func (f Forgotten) Nothing() bool { return f.Entries+f.Drafts+f.Records+f.Echoes+f.Shelved == 0 }
 
 // Searched is what a search looked through.
 type Searched struct {
@@ -76,11 +77,12 @@ func (s *Store) Known(ctx context.Context, who Who) (Forgotten, error) {
 }
 
 // Forget erases what the store keeps of a person, in dry runs too: decisions with
-// all that was said and the prompts made of it, drafts, and the notes to whom a
-// text was said. The records of their threads stay, reduced to states, times, IDs
-// and a fingerprint of our last reply: without them a message could be answered a
-// second time. Views that hold the decisions drop them within a second, and what
-// running bots write about the person meanwhile is erased too.
+// all that was said and the prompts made of it, drafts, the messages of active
+// threads, and the notes to whom a text was said. The records of their threads
+// stay, reduced to states, times, IDs and a fingerprint of our last reply: without
+// them a message could be answered a second time. Views that hold the decisions
+// drop them within a second, and what running bots write about the person meanwhile
+// is erased too.
 //
 // Then it looks through every value of every key of the team for the names, the
 // IDs and the words, and tells where any is Left: in what somebody else wrote,
@@ -115,6 +117,7 @@ type trace struct {
 	entries map[string][]string // IDs of decisions, by namespace
 	drafts  map[string][]string // threads, by namespace
 	echoes  map[string][]string // threads, by key
+	shelved map[string][]string // threads, by namespace
 	words   []string            // what they wrote, to be searched for
 }
 
@@ -126,6 +129,7 @@ func (sum *trace) add(t trace) {
 	sum.Drafts += t.Drafts
 	sum.Records += t.Records
 	sum.Echoes += t.Echoes
+	sum.Shelved += t.Shelved
 }
 
 func union(a, b []string) []string {
@@ -164,7 +168,8 @@ func (c *circle) take(p person) bool {
 type found struct {
 	person
 	namespace string
-	entry     string // the ID of a decision, "" for a draft
+	entry     string // the ID of a decision, "" for what is one of a thread
+	shelved   bool   // the thread's messages on the shelf, else a draft
 	asked     string
 }
 
@@ -192,7 +197,7 @@ func (s *Store) trace(ctx context.Context, who Who) (trace, error) {
 			c.take(all[i].person)
 		}
 	}
-	t := trace{entries: map[string][]string{}, drafts: map[string][]string{}}
+	t := trace{entries: map[string][]string{}, drafts: map[string][]string{}, shelved: map[string][]string{}}
 	names := map[string]bool{}
 	if c.name != "" {
 		names[c.name] = true
@@ -205,10 +210,15 @@ func (s *Store) trace(ctx context.Context, who Who) (trace, error) {
 			names[f.name] = true
 		}
 		t.words = append(t.words, f.asked)
-		if f.entry != "" {
+		switch {
+		case f.entry != "":
 			t.entries[f.namespace] = append(t.entries[f.namespace], f.entry)
 			t.Entries++
-		} else {
+		case f.shelved && slices.Contains(t.shelved[f.namespace], f.thread): // a scan may tell of one twice
+		case f.shelved:
+			t.shelved[f.namespace] = append(t.shelved[f.namespace], f.thread)
+			t.Shelved++
+		default:
 			t.drafts[f.namespace] = append(t.drafts[f.namespace], f.thread)
 			t.Drafts++
 		}
@@ -218,7 +228,8 @@ func (s *Store) trace(ctx context.Context, who Who) (trace, error) {
 	return t, errors.Join(s.traceRecords(ctx, &t), s.traceEchoes(ctx, &t))
 }
 
-// everybody is every decision and draft of the team, as what tells whose it is.
+// everybody is every decision, draft and shelved thread of the team, as what tells
+// whose it is.
 func (s *Store) everybody(ctx context.Context) ([]found, error) {
 	var all []found
 	for _, ns := range namespaces {
@@ -232,18 +243,28 @@ func (s *Store) everybody(ctx context.Context) ([]found, error) {
 				break
 			}
 			for _, e := range page {
-				all = append(all, found{person{e.Prospect, e.ProspectID, e.Thread}, ns, e.ID, e.Asked})
+				all = append(all, found{person: person{e.Prospect, e.ProspectID, e.Thread}, namespace: ns, entry: e.ID, asked: e.Asked})
 			}
 			last = page[len(page)-1].ID
 		}
 		err := in.eachKey(ctx, in.draftKey(""), func(key string) error {
 			thread := strings.TrimPrefix(key, in.draftKey(""))
 			d, err := in.Draft(ctx, thread)
-			all = append(all, found{person{d.Prospect, d.ProspectID, thread}, ns, "", d.Asked})
+			all = append(all, found{person: person{d.Prospect, d.ProspectID, thread}, namespace: ns, asked: d.Asked})
 			return err
 		})
 		if err != nil {
 			return nil, err
+		}
+		// What cannot be read counts as well: another version's, which is erased by its thread.
+		err = eachPair(func(cursor uint64) ([]string, uint64, error) {
+			return s.rdb.HScan(ctx, in.shelfKey(), cursor, "", scanPage).Result()
+		}, func(thread, text string) {
+			kept, _ := readShelved(thread, text)
+			all = append(all, found{person: person{"", kept.ProspectID, thread}, namespace: ns, shelved: true})
+		})
+		if err != nil {
+			return nil, fmt.Errorf("redis forget: %w", err)
 		}
 	}
 	return all, nil
@@ -304,6 +325,11 @@ func (s *Store) erase(ctx context.Context, t trace) error {
 		for _, thread := range t.drafts[ns] {
 			if err := errors.Join(s.rdb.Del(ctx, in.draftKey(thread)).Err(), s.rdb.ZRem(ctx, in.key("drafts"), thread).Err()); err != nil {
 				return fmt.Errorf("redis forget: %w", err)
+			}
+		}
+		for threads := range slices.Chunk(t.shelved[ns], 500) {
+			if err := in.unshelve(ctx, threads); err != nil {
+				return err
 			}
 		}
 		for _, thread := range t.Threads {

@@ -44,6 +44,13 @@ func town(t testing.TB, live, dry *redisstore.Store) {
 			t.Fatal(err)
 		}
 		_ = must(live.Echo(ctx, "f00d", thread))
+		for _, s := range []*redisstore.Store{live, dry} {
+			kept := talk(thread, 3)
+			kept.ProspectID, kept.Messages[0].Text = d.ProspectID, map[string]string{"t1": "I am at 12 Harbour Street", "t2": "Norway it is"}[thread]
+			if err := s.Shelve(ctx, kept); err != nil {
+				t.Fatal(err)
+			}
+		}
 		l := must(live.Claim(ctx, thread))
 		r := intent("m3")
 		r.Text, r.Reason, r.SentID, r.SentSum = "Dear "+name, name+" asked for it", "our", "5f2b1a9c"
@@ -81,7 +88,7 @@ func forgetMira(t *testing.T, o redisstore.Options, who redisstore.Who) {
 	view.Add(everything(t, s)...)
 
 	known := must(s.Known(ctx, who))
-	if known.Entries != 4 || known.Drafts != 1 || known.Records != 1 || known.Echoes != 1 || known.Searched.Keys != 0 {
+	if known.Entries != 4 || known.Drafts != 1 || known.Records != 1 || known.Echoes != 1 || known.Shelved != 2 || known.Searched.Keys != 0 {
 		t.Errorf("known: %+v", known)
 	}
 	if all := everything(t, s); len(all) != 5 {
@@ -91,7 +98,7 @@ func forgetMira(t *testing.T, o redisstore.Options, who redisstore.Who) {
 		t.Fatal(err)
 	}
 	got := must(s.Forget(ctx, who))
-	if got.Entries != 4 || got.Drafts != 1 || got.Records != 1 || got.Echoes != 1 ||
+	if got.Entries != 4 || got.Drafts != 1 || got.Records != 1 || got.Echoes != 1 || got.Shelved != 2 ||
 		!slices.Equal(got.Threads, []string{"t1", "t3"}) || !slices.Equal(got.IDs, []string{"1700123456789"}) {
 		t.Errorf("forgotten: %+v", got)
 	}
@@ -121,6 +128,14 @@ func forgetMira(t *testing.T, o redisstore.Options, who redisstore.Who) {
 	if d := must(s.Draft(ctx, "t1")); d != (bot.Draft{}) {
 		t.Errorf("draft %+v", d)
 	}
+	for _, in := range []*redisstore.Store{s, dry} {
+		if kept := must(in.Shelved(ctx, "t1")); len(kept.Messages) > 0 {
+			t.Errorf("on the shelf: %+v", kept)
+		}
+		if kept := must(in.Shelved(ctx, "t2")); len(kept.Messages) != 3 {
+			t.Errorf("of bo on the shelf: %+v", kept)
+		}
+	}
 	if d := must(s.Draft(ctx, "t2")); d.Prospect != "bo" {
 		t.Errorf("bo's draft %+v", d)
 	}
@@ -144,6 +159,37 @@ func forgetMira(t *testing.T, o redisstore.Options, who redisstore.Who) {
 	if again := must(s.Forget(ctx, redisstore.Who{Name: "mira_koch"})); !again.Nothing() {
 		t.Errorf("a second time: %+v", again)
 	}
+}
+
+// TestForgetShelf: messages of a thread that the log knows nothing of are found by
+// the ID, and what others wrote of the person is told of.
+func TestForgetShelf(t *testing.T) {
+	onBoth(t, func(t *testing.T, o redisstore.Options) {
+		s, ctx := open(t, o), t.Context()
+		mira, bo := talk("t1", 4), talk("t2", 4)
+		mira.ProspectID, bo.Messages[1].Text = "1700123456789", "Ask @mira_koch about it"
+		for _, kept := range []bot.Shelved{mira, bo} {
+			if err := s.Shelve(ctx, kept); err != nil {
+				t.Fatal(err)
+			}
+		}
+		got := must(s.Forget(ctx, redisstore.Who{ID: "1700123456789", Name: "mira_koch"}))
+		want := []redisstore.Place{{Key: "shelf", Field: "t2", What: "name"}}
+		if got.Shelved != 1 || !slices.Equal(got.Threads, []string{"t1"}) || !slices.Equal(got.Left, want) {
+			t.Errorf("forgotten: %+v", got)
+		}
+		c := clientOf(t, o)
+		if n := must(c.Get(ctx, "inboxbot:{team}:shelf:bytes").Int()) - 300; n != len(must(c.HGet(ctx, "inboxbot:{team}:shelf", "t2").Result())) {
+			t.Errorf("%d bytes are counted", n)
+		}
+		// Another version's goes by its thread.
+		if err := c.HSet(ctx, "inboxbot:{team}:shelf", "t2", "not to be read").Err(); err != nil {
+			t.Fatal(err)
+		}
+		if got := must(s.Forget(ctx, redisstore.Who{Threads: []string{"t2"}})); got.Shelved != 1 || len(got.Left) > 0 {
+			t.Errorf("of another version: %+v", got)
+		}
+	})
 }
 
 // TestForgetShadow: a draft nobody saw and what a person answered go too.

@@ -128,7 +128,8 @@ func (s *Store) eachKey(ctx context.Context, prefix string, f func(key string) e
 }
 
 // eachValue calls f for every value a key holds, with what names it there. Details
-// of the log are handed over as they were before they were deflated.
+// of the log and shelved messages are handed over as they were before they were
+// deflated.
 func (s *Store) eachValue(ctx context.Context, key string, f func(field, value string)) error {
 	kind, err := s.rdb.Type(ctx, key).Result()
 	if err != nil {
@@ -145,7 +146,7 @@ func (s *Store) eachValue(ctx context.Context, key string, f func(field, value s
 		err = eachPair(func(cursor uint64) ([]string, uint64, error) {
 			return s.rdb.HScan(ctx, key, cursor, "", scanPage).Result()
 		}, func(field, value string) {
-			if strings.HasSuffix(key, ":log:details") {
+			if strings.HasSuffix(key, ":log:details") || strings.HasSuffix(key, ":shelf") {
 				if plain, err := inflate(value); err == nil {
 					value = string(plain)
 				}

@@ -18,6 +18,9 @@
 //	inboxbot:{team}:d:<thread>  hash    the thread's draft; gone 7 days after its end
 //	inboxbot:{team}:drafts      zset    threads whose draft waits for a person, by the ms it was made
 //	inboxbot:{team}:e:<sum>     zset    threads a text was for within a day, by ms
+//	inboxbot:{team}:shelf       hash    by thread, what was last said in the active ones, deflated; gone an hour after the last
+//	inboxbot:{team}:shelf:at    zset    those threads by the ms they were shelved
+//	inboxbot:{team}:shelf:bytes string  memory they take
 //	inboxbot:{team}:log         stream  decisions, naming nobody
 //	inboxbot:{team}:log:words   hash    by the decision's ID, who it was about and what was said
 //	inboxbot:{team}:log:details hash    by the decision's ID, prompt, draft and checks, deflated
@@ -90,6 +93,7 @@ type Options struct {
 	LogKeep    time.Duration // how long decisions are kept, default 30 days
 	LogEntries int           // most decisions that are kept, default 100,000
 	LogDetails int64         // most bytes of their details, compressed; the oldest go first; default 64 MiB
+	ShelfBytes int64         // most bytes of memory for the messages of active threads; default 32 MiB
 
 	// Fresh says that this Redis has never served this team, so that the first
 	// generation needs no quarantine. It means nothing once there is one.
@@ -108,6 +112,7 @@ const (
 
 	defaultLogEntries = 100_000
 	defaultLogDetails = 64 << 20
+	defaultShelfBytes = 32 << 20
 )
 
 func (o *Options) defaults() error {
@@ -124,6 +129,9 @@ func (o *Options) defaults() error {
 	}
 	if o.LogDetails <= 0 {
 		o.LogDetails = defaultLogDetails
+	}
+	if o.ShelfBytes <= 0 {
+		o.ShelfBytes = defaultShelfBytes
 	}
 	if o.Lease <= need(o.Send) {
 		return fmt.Errorf("redis store: a lease of %s is too short for sends of %s", o.Lease, o.Send)

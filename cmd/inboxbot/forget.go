@@ -86,8 +86,9 @@ func describe(w io.Writer, f redisstore.Forgotten) {
 }
 
 func counted(f redisstore.Forgotten) string {
-	return fmt.Sprintf("%s in the log, %s, %s with a reason, %s of a repeated text, in %s",
-		someOf(f.Entries, "decision"), someOf(f.Drafts, "draft"), someOf(f.Records, "record"), someOf(f.Echoes, "note"), someOf(len(f.Threads), "thread"))
+	return fmt.Sprintf("%s in the log, %s, %s with a reason, %s of a repeated text, the last messages of %s, in %s",
+		someOf(f.Entries, "decision"), someOf(f.Drafts, "draft"), someOf(f.Records, "record"), someOf(f.Echoes, "note"),
+		someOf(f.Shelved, "active thread"), someOf(len(f.Threads), "thread"))
 }
 
 func someOf(n int, what string) string {
@@ -115,8 +116,8 @@ func prove(w io.Writer, f redisstore.Forgotten) error {
 	for _, place := range f.Left[:min(most, len(f.Left))] {
 		fmt.Fprintf(w, "left: %s %s holds the person's %s\n", clip(place.Key, 100), clip(place.Field, 60), place.What)
 	}
-	own := slices.ContainsFunc(f.Left, func(p redisstore.Place) bool { return !strings.HasPrefix(p.Key, "log:") })
-	hint := "what others wrote about them, most likely: forget those people too, or wait for BOT_LEDGER_DAYS"
+	own := slices.ContainsFunc(f.Left, func(p redisstore.Place) bool { return !strings.HasPrefix(p.Key, "log:") && p.Key != "shelf" })
+	hint := "what others wrote about them, most likely: forget those people too, or wait for BOT_LEDGER_DAYS, an hour for what is in shelf"
 	if own {
 		hint = "look at them with redis-cli"
 	}

@@ -375,6 +375,9 @@ func (w *parts) deps(handled func(bot.Handled)) bot.Deps {
 		Leader: w.store, Switch: pauseSwitch{w.store}, Memory: w.store, Reserve: w.reserve,
 		Handled: tell, Now: w.client.Now,
 	}
+	if w.cfg.RedisURL.Set() { // an embedded store is this process's memory, which has it already
+		d.Shelf = w.store
+	}
 	if w.traces != nil {
 		d = w.traces.Deps(d)
 	}
