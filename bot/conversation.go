@@ -107,11 +107,14 @@ func (c *Conversation) Last() (Turn, bool) {
 // Unanswered returns the inbound turns that wait for us, oldest first: those
 // after the last turn of ours that answered. A reply of this bot to an earlier
 // message that arrived behind a newer one did not answer the newer one, so that
-// one still waits (see Record.SentID).
+// one still waits (see Record.SentID); and a campaign's message answers nobody.
 func (c *Conversation) Unanswered() []Turn {
 	var waiting []Turn
 	id, at := c.Record.ended()
 	for _, t := range slices.Backward(c.Turns) {
+		if len(waiting) == 0 && t.Writer == WriterCampaign {
+			continue
+		}
 		if t.Side == SideOurs && c.overtaken(t) {
 			continue // ours, but an answer to what was asked before the turns after it
 		}
@@ -287,8 +290,10 @@ func (b *Bot) withMessages(c *Conversation, page *inboxapi.MessagePage) {
 	c.Read, c.readAt = true, page.Asked
 	c.Turns = b.dir.turnsOf(page.Messages, &c.Thread, &c.Record)
 	c.More = page.Next != nil || page.IsSyncing
-	if t, ok := c.newest(); ok && (t.Writer == WriterAPI || t.Writer == WriterUnsure) {
-		c.forgotten = b.forgotten(t.At)
+	if said := c.toThem(); len(said) > 0 {
+		if t := said[len(said)-1]; t.Writer == WriterAPI || t.Writer == WriterUnsure {
+			c.forgotten = b.forgotten(t.At)
+		}
 	}
 	c.undelivered = b.dir.undelivered(page.Messages, &c.Thread, &c.Record)
 	b.noticeForeign(c)
@@ -326,6 +331,16 @@ func (c *Conversation) newest() (Turn, bool) {
 		return Turn{}, false
 	}
 	return c.Turns[len(c.Turns)-1], true
+}
+
+// toThem returns the turns without what campaigns sent last: that was said to many
+// people, whatever this one had written.
+func (c *Conversation) toThem() []Turn {
+	n := len(c.Turns)
+	for n > 0 && c.Turns[n-1].Writer == WriterCampaign {
+		n--
+	}
+	return c.Turns[:n]
 }
 
 // recentMost is how many conversations Recent returns at most.

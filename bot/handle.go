@@ -80,6 +80,9 @@ func (b *Bot) handle(ctx context.Context, c *candidate) result {
 			return r
 		}
 	}
+	if len(h.conv.Unanswered()) > 0 {
+		b.work.found(c)
+	}
 	h.verdict = b.judge(&gen, h.conv)
 	if asks && h.verdict.Outcome.Action != Reply {
 		b.model.notAsked()
@@ -228,6 +231,9 @@ func (h *handling) skip(ctx context.Context, o Outcome) result {
 	if h.verdict.Guard == safetyTurn && r.State == StateSent {
 		return h.secondLook(ctx)
 	}
+	if newest, _ := h.conv.newest(); h.verdict.Guard == safetyTurn && newest.Writer == WriterCampaign && r.State == StateNone {
+		return result{} // nothing that could be told: nobody has written, or people have answered
+	}
 	if h.verdict.Guard == safetyTurn && (r.State == StateWaiting || r.State == StateRetry) {
 		if newest, _ := h.conv.newest(); newest.At.Before(r.MessageAt) {
 			h.bot.close(ctx, h.lease) // taken back, or not listed yet: then the lists will name it again
@@ -253,8 +259,8 @@ func (h *handling) secondLook(ctx context.Context) result {
 	if b.shadowing() {
 		return h.compare(ctx)
 	}
-	newest, _ := h.conv.newest()
-	if lost := h.conv.undelivered; lost.ID != "" && newest.Side != SideOurs {
+	said := h.conv.toThem()
+	if lost := h.conv.undelivered; lost.ID != "" && (len(said) == 0 || said[len(said)-1].Side != SideOurs) {
 		// What the reply was to has come to its end: a person gets the thread for the
 		// reply that is newer.
 		h.lease.Record.MessageID, h.lease.Record.MessageAt = lost.ID, lost.At

@@ -195,11 +195,19 @@ func (b *Bot) waitingRows(ctx context.Context, page *inboxapi.ThreadPage, readAt
 			rows = append(rows, row)
 		} else if _, ok := b.work.has(row.ID); ok {
 			b.work.hurry(row.ID, row, readAt) // somebody answered what we held for later
-		} else if b.mayHide(row) {
+		} else if b.mayHide(row) || b.isCampaigns(row) {
 			hiding = append(hiding, row)
 		}
 	}
 	return rows, hiding, nil
+}
+
+// isCampaigns reports whether a row's newest message is one that a campaign sent to
+// many: somebody may wait behind it. It does so once for each such message, and for
+// none so old that who waits behind it is too old too.
+func (b *Bot) isCampaigns(row *inboxapi.Thread) bool {
+	m := row.LastMessage
+	return m.CampaignID != nil && b.Now().Sub(m.CreatedAt) <= b.cfg.MaxAge && b.said.first("campaign "+row.ID, m.ID)
 }
 
 // judgeRow decides from a list row whether a thread is work, and for when. With

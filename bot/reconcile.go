@@ -103,7 +103,8 @@ func (h *handling) inDoubt(ctx context.Context, reason string) result {
 	return h.finishHandoff(ctx)
 }
 
-// findSent finds the message of ours that came after the look of r's intent.
+// findSent finds the message of ours, no campaign's, that came after the look of r's
+// intent.
 // One with our words is preferred to one with others.
 func (b *Bot) findSent(newestFirst []inboxapi.Message, row *inboxapi.Thread, r Record) (*inboxapi.Message, bool) {
 	var other *inboxapi.Message
@@ -113,7 +114,7 @@ func (b *Bot) findSent(newestFirst []inboxapi.Message, row *inboxapi.Thread, r R
 			break
 		}
 		_, earlier := r.Own[m.ID]
-		if earlier || b.dir.sideOf(m.AuthorID, row) != SideOurs || m.DeletedAt != nil {
+		if earlier || m.CampaignID != nil || b.dir.sideOf(m.AuthorID, row) != SideOurs || m.DeletedAt != nil {
 			continue
 		}
 		if folded(m.Content) == folded(r.Text) {
