@@ -177,14 +177,9 @@ func (h *handling) judgeRow(ctx context.Context) (result, bool) {
 // converse reads the thread and its messages, or where it may, and what is kept
 // of the thread allows for it, guesses them.
 func (h *handling) converse(ctx context.Context, mayGuess bool) error {
-	row, _ := h.bot.work.row(h.c)
-	if row == nil {
-		fresh, err := h.bot.Inbox.GetThread(ctx, h.c.thread)
-		if err != nil {
-			return fmt.Errorf("thread: %w", err)
-		}
-		h.bot.work.learn(h.c, fresh)
-		row = fresh
+	row, err := h.row(ctx)
+	if err != nil {
+		return fmt.Errorf("thread: %w", err)
 	}
 	if mayGuess {
 		if conv, ok := h.bot.guess(ctx, h, row); ok {
@@ -201,6 +196,27 @@ func (h *handling) converse(ctx context.Context, mayGuess bool) error {
 	}
 	return err
 }
+
+// row is the thread's row, read for it alone when no list has shown it. A thread that
+// cannot be decoded, however often it is read, is known by its ID alone: then nobody
+// can tell who wrote what is not ours, and a person gets it.
+func (h *handling) row(ctx context.Context) (*inboxapi.Thread, error) {
+	if row, _ := h.bot.work.row(h.c); row != nil {
+		return row, nil
+	}
+	row, err := h.bot.Inbox.GetThread(ctx, h.c.thread)
+	if errors.Is(err, inboxapi.ErrMalformed) && h.c.tries >= malformedTries {
+		return &inboxapi.Thread{ID: h.c.thread}, nil
+	} else if err != nil {
+		return nil, err
+	}
+	h.bot.work.learn(h.c, row)
+	return row, nil
+}
+
+// malformedTries is how often a thread has to come back garbled: once alone may be a
+// page of something between us and Inbox.
+const malformedTries = 3
 
 // later is why a thread that should be answered has to wait all the same.
 type later struct {

@@ -172,15 +172,9 @@ func permanent(status int) bool {
 // the thread. The note is written from what stands there at that moment; the API
 // has no way to append.
 func (h *handling) tellTeam(ctx context.Context, r Record) error {
-	b := h.bot
-	row, _ := b.work.row(h.c)
-	if row == nil {
-		fresh, err := b.Inbox.GetThread(ctx, h.c.thread)
-		if err != nil {
-			return err
-		}
-		b.work.learn(h.c, fresh)
-		row = fresh
+	row, err := h.row(ctx)
+	if err != nil {
+		return err
 	}
 	if err := h.tag(ctx, row, r); err != nil {
 		return errors.Join(err, h.assign(ctx, row, r.Assign))

@@ -148,14 +148,15 @@ func youngestOf(page *inboxapi.ThreadPage) time.Time {
 // consider judges the rows of a page as far as rows go. What that brings to
 // silence costs no request; the rest becomes work.
 func (b *Bot) consider(ctx context.Context, page *inboxapi.ThreadPage, readAt time.Time, ref pageRef) error {
-	for _, bad := range page.Malformed {
-		b.complain("row", fmt.Errorf("thread %s: its list row cannot be read: %w", bad.ID, bad.Err))
-	}
 	rows, hiding, err := b.waitingRows(ctx, page, readAt)
-	if err != nil || len(rows)+len(hiding) == 0 {
+	if err != nil {
 		return err
 	}
-	ids := make([]string, 0, len(rows)+len(hiding))
+	ids := b.unreadable(page.Malformed)
+	garbled := len(ids)
+	if len(rows)+len(hiding)+garbled == 0 {
+		return nil
+	}
 	for _, row := range slices.Concat(rows, hiding) {
 		ids = append(ids, row.ID)
 	}
@@ -176,8 +177,31 @@ func (b *Bot) consider(ctx context.Context, page *inboxapi.ThreadPage, readAt ti
 	for _, row := range hiding {
 		b.work.offer(&candidate{thread: row.ID, row: row, readAt: readAt, page: ref, record: records[row.ID], due: time.Now(), behind: true})
 	}
+	for _, id := range ids[:garbled] {
+		b.work.offer(&candidate{thread: id, record: records[id], due: time.Now(), behind: true})
+	}
 	return judging.Wait()
 }
+
+// unreadable picks the threads that have to be read themselves because their list
+// row cannot be decoded: every rowPause, for the list does not tell whether anything
+// has changed in them.
+func (b *Bot) unreadable(rows []inboxapi.MalformedRow) (threads []string) {
+	for _, bad := range rows {
+		err := fmt.Errorf("thread %s: its list row cannot be read: %w", bad.ID, bad.Err)
+		switch {
+		case bad.ID == "": // nobody can tell which it is
+			b.complain("row", err)
+		case b.said.first("row "+bad.ID, b.Now().Truncate(rowPause).String()):
+			b.complain("row "+bad.ID, err)
+			threads = append(threads, bad.ID)
+		}
+	}
+	return threads
+}
+
+// rowPause is how often a thread is read whose list row cannot be.
+const rowPause = time.Hour
 
 // waitingRows picks the rows whose newest message is not ours, and those behind
 // whose newest message somebody may be hidden.

@@ -34,10 +34,10 @@ func (h *handling) reconcile(ctx context.Context) result {
 	} else if err != nil {
 		return b.failed(ctx, h.c, "inbox", fmt.Errorf("reconcile: %w", err))
 	}
-	if err := h.reconcileRow(ctx); err != nil {
+	row, err := h.row(ctx)
+	if err != nil {
 		return b.failed(ctx, h.c, "inbox", fmt.Errorf("reconcile: %w", err))
 	}
-	row, _ := b.work.row(h.c)
 	h.conv, err = b.fromRow(ctx, row, r)
 	if err != nil {
 		return b.failed(ctx, h.c, "inbox", err)
@@ -74,17 +74,6 @@ func (h *handling) reconcile(ctx context.Context) result {
 		return result{}
 	}
 	return h.inDoubt(ctx, "the reply was sent in doubt: it may have arrived")
-}
-
-func (h *handling) reconcileRow(ctx context.Context) error {
-	if row, _ := h.bot.work.row(h.c); row != nil {
-		return nil
-	}
-	row, err := h.bot.Inbox.GetThread(ctx, h.c.thread)
-	if err == nil {
-		h.bot.work.learn(h.c, row)
-	}
-	return err
 }
 
 // inDoubt hands over a thread whose reply may or may not have arrived.
