@@ -234,6 +234,7 @@ func New(d Deps, cfg Config) (*Bot, error) {
 		began: d.Now(),
 		slots: make(chan struct{}, cfg.Concurrency),
 	}
+	b.dir.now = d.Now
 	d.Metrics.watch(b)
 	return b, nil
 }

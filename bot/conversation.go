@@ -64,6 +64,8 @@ type Turn struct {
 	Writer Writer
 	Media  []string // kinds of what travels with the text, such as "image"; never nil-significant
 	Edited bool
+
+	ahead bool // it is dated in the future; At is when it was noticed
 }
 
 // Conversation is a thread, its messages and what the team knows about the
@@ -223,7 +225,8 @@ func (b *Bot) fromRow(ctx context.Context, row *inboxapi.Thread, rec Record) (*C
 		Record:   rec,
 	}
 	if m := row.LastMessage; m != nil {
-		t := Turn{ID: m.ID, Text: m.Content, At: m.CreatedAt, Side: b.dir.sideOf(m.AuthorID, row)}
+		t := Turn{ID: m.ID, Text: m.Content, Side: b.dir.sideOf(m.AuthorID, row)}
+		t.At, t.ahead = b.dir.timeOf(m.ID, m.CreatedAt, &rec)
 		if t.Side == SideOurs {
 			// A row has no origin: who of us wrote is for the messages to say.
 			t.Writer = writerOf(&inboxapi.Message{ID: m.ID, Content: m.Content, CreatedAt: m.CreatedAt, CampaignID: m.CampaignID}, &rec)

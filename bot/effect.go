@@ -207,7 +207,7 @@ func (h *handling) sent(ctx context.Context, r Record, m *inboxapi.Message) resu
 		return h.told(ctx, r, m)
 	}
 	b.kept.wrote(r.Thread, *m)
-	at := m.CreatedAt
+	at, _ := b.dir.timeOf(m.ID, m.CreatedAt, &r)
 	if at.IsZero() {
 		at = b.Now()
 	}

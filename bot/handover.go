@@ -93,7 +93,8 @@ func (h *handling) farewellText(o Outcome) (name, text string) {
 
 // told goes on with the handoff once the prospect has been told of it.
 func (h *handling) told(ctx context.Context, intent Record, m *inboxapi.Message) result {
-	id, at := m.ID, m.CreatedAt
+	id := m.ID
+	at, _ := h.bot.dir.timeOf(m.ID, m.CreatedAt, &intent)
 	if id == "" {
 		id = unknownID + intent.MessageID
 	}

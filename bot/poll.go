@@ -131,6 +131,9 @@ func (b *Bot) walk(ctx context.Context, view inboxapi.View, deep bool) error {
 		}
 		ref = next
 	}
+	if now := b.Now(); newest.After(now) { // else what comes until then is thought to be seen
+		newest = now
+	}
 	b.state.setWatermark(view, newest)
 	return nil
 }

@@ -167,7 +167,11 @@ func notOurTurn(_ *judge, c *Conversation) (Outcome, bool) {
 
 func unknownAuthor(_ *judge, c *Conversation) (Outcome, bool) {
 	newest, _ := c.newest()
+	last, _ := c.about()
+	ended, _ := c.Record.ended()
 	switch {
+	case last.ahead && ended != "" && last.ID != c.Record.MessageID:
+		return Outcome{Action: Handoff, Cause: CauseDoubt, Reason: "the newest message is dated in the future: it may have been answered already"}, true
 	case newest.Side == SideUnknown:
 		return Outcome{Action: Handoff, Cause: CauseDoubt, Reason: "cannot tell who wrote the newest message"}, true
 	case newest.At.IsZero(), newest.ID == "":
