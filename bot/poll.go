@@ -26,6 +26,7 @@ type Leader interface {
 
 const (
 	pageSize     = 100              // rows a request, the API's most
+	maxPages     = 1000             // of a view in one sweep: 100,000 threads that somebody wrote in within MaxAge
 	sweepOverlap = 2 * time.Minute  // how far behind the watermark a walk goes on
 	deepEvery    = 15 * time.Minute // how often a walk goes to the horizon
 	leaderTTL    = 15 * time.Second
@@ -126,8 +127,11 @@ func (b *Bot) walk(ctx context.Context, view inboxapi.View, deep bool) error {
 			break
 		}
 		next := pageRef{view: view, cursor: *page.Next}
-		if walked[next] {
+		switch {
+		case walked[next]:
 			return fmt.Errorf("the cursor %s comes again", next.cursor.ID)
+		case len(walked) >= maxPages:
+			return fmt.Errorf("no end after %d pages, %d threads of the last %s each: what is listed further back is not seen", maxPages, pageSize, b.cfg.MaxAge)
 		}
 		ref = next
 	}
