@@ -85,6 +85,7 @@ var safeties = []safety{
 	{"too-old", false, tooOld},
 	{"handed-over", false, handedOver},
 	{safetyTookOver, true, personTookOver},
+	{"undelivered", true, undelivered},
 	{safetySettling, false, settling},
 	{safetyLoop, true, looping},
 	{"cap-reached", false, capReached},
@@ -251,6 +252,17 @@ func personTookOver(j *judge, c *Conversation) (Outcome, bool) {
 	}
 	return Outcome{Action: Wait, Reason: "a person wrote less than " + j.cfg.TakeoverPause.String() + " ago"},
 		c.HumanAgo() < j.cfg.TakeoverPause
+}
+
+// undelivered gives a thread to a person in which the bot's last reply was accepted
+// and then not delivered, when the prospect writes again before anybody has seen to
+// it: the next one may fare the same.
+func undelivered(_ *judge, c *Conversation) (Outcome, bool) {
+	lost := c.undelivered
+	seen := c.Record.HandedAt.After(lost.At) || slices.ContainsFunc(c.Turns, func(t Turn) bool {
+		return t.Side == SideOurs && t.Writer != WriterCampaign && t.At.After(lost.At)
+	})
+	return Outcome{Action: Handoff, Cause: CauseDoubt, Reason: "the bot's last reply was accepted and then not delivered"}, lost.ID != "" && !seen
 }
 
 // settling waits for the prospect to finish: a burst of messages gets one reply.
