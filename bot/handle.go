@@ -284,6 +284,9 @@ func (h *handling) secondLook(ctx context.Context) result {
 	}
 	ago := h.conv.Now.Sub(r.Own[r.SentID])
 	again := min(b.cfg.FollowUp, b.cfg.FollowUp-ago)
+	if again < b.cfg.FollowUp/20 { // two clocks, and each look costs a request
+		again = 0
+	}
 	if again <= 0 && !h.shows(r.SentID) && ago < secondLookFor {
 		again = waitPause
 	}

@@ -44,6 +44,18 @@ func TestAnotherProcessLeavesTheSecondLookToItsTime(t *testing.T) {
 	})
 }
 
+// A reply costs one second look, not one that comes a moment early and another.
+func TestTheSecondLookIsOne(t *testing.T) {
+	inScene(t, func(w *scene) {
+		th := w.thread("are you open today?")
+		w.during(10 * time.Minute)
+		w.said(th.ID, "ok")
+		if n := w.sim.Requests()[opMessages]; n != 3 {
+			t.Errorf("its messages were read %d times, want 3: the history, the look and the second look", n)
+		}
+	})
+}
+
 // A reply that Inbox accepted and did not deliver has answered nobody. Nothing in
 // the lists shows that; the second look does, and a person gets the thread.
 func TestAReplyThatWasNotDeliveredGoesToAPerson(t *testing.T) {
