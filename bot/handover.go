@@ -126,7 +126,7 @@ func (h *handling) finishHandoff(ctx context.Context) result {
 	b := h.bot
 	r := h.lease.Record
 	if b.cfg.Live {
-		tell, cancel := context.WithTimeout(ctx, tellTimeout)
+		tell, cancel := context.WithTimeout(forPurpose(ctx, ForHandover), tellTimeout)
 		err := h.tellTeam(tell, r)
 		cancel()
 		var refused *inboxapi.Error

@@ -28,6 +28,7 @@ func (h *handling) reconcile(ctx context.Context) result {
 	if !b.cfg.Live { // a dry run that was cut off: it would have been sent
 		return h.sent(ctx, r, &inboxapi.Message{})
 	}
+	ctx = forPurpose(ctx, ForReconcile)
 	page, err := b.Inbox.ListMessages(ctx, h.c.thread, inboxapi.MessageQuery{Limit: transcriptLimit})
 	if errors.Is(err, inboxapi.ErrNotFound) {
 		return h.gone(ctx)
