@@ -101,15 +101,16 @@ func TestAThreadFromTheFutureHidesNobody(t *testing.T) {
 	inScene(t, func(w *scene) {
 		w.cfg.Concurrency = 50
 		w.sim.Receive(w.thread().ID, "hi", inboxapitest.At(time.Now().Add(7*24*time.Hour)))
-		var threads []inboxapi.Thread
+		threads := make(chan inboxapi.Thread, 250)
 		go func() {
+			defer close(threads)
 			time.Sleep(time.Minute)
-			for i := range 250 {
-				threads = append(threads, w.thread(fmt.Sprint("question ", i)))
+			for i := range cap(threads) {
+				threads <- w.thread(fmt.Sprint("question ", i))
 			}
 		}()
 		w.during(8 * time.Minute)
-		for _, th := range threads {
+		for th := range threads {
 			w.said(th.ID, "ok")
 		}
 	})
