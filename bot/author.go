@@ -3,6 +3,7 @@ package bot
 import (
 	"encoding/json"
 	"sort"
+	"time"
 
 	"inboxbot/inboxapi"
 )
@@ -94,8 +95,52 @@ func (d *directory) turnsOf(messages []inboxapi.Message, th *inboxapi.Thread, re
 		turns = append(turns, t)
 	}
 	// The API lists newest first; two messages of one millisecond keep its order.
-	sort.SliceStable(turns, func(i, j int) bool { return turns[i].At.Before(turns[j].At) })
+	sortByTime(turns)
+	var next time.Time // of the turn ahead that comes after
+	for i := len(turns) - 1; i >= 0; i-- {
+		t := &turns[i]
+		if t.At, t.ahead = d.timeOf(t.ID, t.At, rec); !t.ahead {
+			continue
+		}
+		if !next.IsZero() && next.Before(t.At) {
+			t.At = next
+		}
+		next = t.At
+	}
+	if !next.IsZero() {
+		sortByTime(turns)
+	}
 	return turns
+}
+
+func sortByTime(turns []Turn) {
+	sort.SliceStable(turns, func(i, j int) bool { return turns[i].At.Before(turns[j].At) })
+}
+
+// aheadMost is how far ahead of the API's clock a message may be dated for that to
+// be taken for a clock's error.
+const aheadMost = time.Minute
+
+// timeOf is when a message was written: as it says, unless that is still to come.
+// Such a message has just come, or when the record says that it was noticed; as it
+// says, it would hold up its thread until then.
+func (d *directory) timeOf(id string, at time.Time, rec *Record) (_ time.Time, ahead bool) {
+	if d.now == nil {
+		return at, false
+	}
+	own := rec.Own[id]
+	switch now := d.now(); {
+	case !at.After(now.Add(aheadMost)):
+		return at, false
+	case !own.IsZero() && !own.After(now):
+		return own, true
+	case id == rec.MessageID && !rec.MessageAt.After(now):
+		return rec.MessageAt, true
+	case id == rec.EndedID && !rec.EndedAt.After(now):
+		return rec.EndedAt, true
+	default:
+		return now, true
+	}
 }
 
 // undelivered returns the bot's last reply when all there is of it, under whatever

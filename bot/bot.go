@@ -21,6 +21,7 @@
 //	effect.go        the API calls that carry an outcome out, at most once
 //	handover.go      those of a handoff: the tag, the note, a word to the prospect
 //	reconcile.go     what became of a send whose answer was lost
+//	purpose.go       which of these a request is for
 //	ledger.go        what was intended and how it ended
 //	report.go        what is told of it: a log line, metrics, whoever listens
 //	explain.go       the same stations up to the outcome, printed instead of done
@@ -236,6 +237,7 @@ func New(d Deps, cfg Config) (*Bot, error) {
 		began: d.Now(),
 		slots: make(chan struct{}, cfg.Concurrency),
 	}
+	b.dir.now = d.Now
 	d.Metrics.watch(b)
 	return b, nil
 }

@@ -346,7 +346,9 @@ func (h *handling) modelDown(ctx context.Context, err error) result {
 	b.complain("model", err)
 	if down := max(b.model.downFor(time.Now()), b.work.failingFor(h.c)); down > b.cfg.ModelPatience {
 		h.verdict.Guard = guardModelDown
-		b.complain("patience", errors.New("the model has been away for longer than BOT_MODEL_PATIENCE: waiting threads go to people"))
+		if b.model.gaveUp(b.cfg.ModelPatience, time.Now()) {
+			b.complain("patience", errors.New("the model has been away for longer than BOT_MODEL_PATIENCE: waiting threads go to people"))
+		}
 		return h.handOff(ctx, Outcome{Action: Handoff, Cause: CauseModel, Reason: "the model has been out of reach for " + down.Round(time.Second).String()})
 	}
 	again := min(time.Minute, 5*time.Second<<min(h.c.tries, 4))
@@ -363,6 +365,18 @@ type modelHealth struct {
 	since time.Time
 	tries int       // in a row that failed
 	asked time.Time // when a thread was last let through to find out
+	told  bool      // that this outage has lasted longer than the operator's patience
+}
+
+// gaveUp reports, once in an outage, that it has lasted longer than patience.
+func (m *modelHealth) gaveUp(patience time.Duration, now time.Time) bool {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.told || m.since.IsZero() || now.Sub(m.since) <= patience {
+		return false
+	}
+	m.told = true
+	return true
 }
 
 // modelProbe is how often one thread finds out whether the model is back.
@@ -402,7 +416,7 @@ func (m *modelHealth) heard(err error) {
 	switch {
 	case errors.Is(err, context.Canceled):
 	case !errors.Is(err, ErrModelUnavailable):
-		m.since, m.tries = time.Time{}, 0
+		m.since, m.tries, m.told = time.Time{}, 0, false
 	case m.since.IsZero():
 		m.since, m.tries = time.Now(), 1
 	default:

@@ -64,6 +64,8 @@ type Turn struct {
 	Writer Writer
 	Media  []string // kinds of what travels with the text, such as "image"; never nil-significant
 	Edited bool
+
+	ahead bool // it is dated in the future; At is when it was noticed
 }
 
 // Conversation is a thread, its messages and what the team knows about the
@@ -107,11 +109,14 @@ func (c *Conversation) Last() (Turn, bool) {
 // Unanswered returns the inbound turns that wait for us, oldest first: those
 // after the last turn of ours that answered. A reply of this bot to an earlier
 // message that arrived behind a newer one did not answer the newer one, so that
-// one still waits (see Record.SentID).
+// one still waits (see Record.SentID); and a campaign's message answers nobody.
 func (c *Conversation) Unanswered() []Turn {
 	var waiting []Turn
 	id, at := c.Record.ended()
 	for _, t := range slices.Backward(c.Turns) {
+		if len(waiting) == 0 && t.Writer == WriterCampaign {
+			continue
+		}
 		if t.Side == SideOurs && c.overtaken(t) {
 			continue // ours, but an answer to what was asked before the turns after it
 		}
@@ -220,7 +225,8 @@ func (b *Bot) fromRow(ctx context.Context, row *inboxapi.Thread, rec Record) (*C
 		Record:   rec,
 	}
 	if m := row.LastMessage; m != nil {
-		t := Turn{ID: m.ID, Text: m.Content, At: m.CreatedAt, Side: b.dir.sideOf(m.AuthorID, row)}
+		t := Turn{ID: m.ID, Text: m.Content, Side: b.dir.sideOf(m.AuthorID, row)}
+		t.At, t.ahead = b.dir.timeOf(m.ID, m.CreatedAt, &rec)
 		if t.Side == SideOurs {
 			// A row has no origin: who of us wrote is for the messages to say.
 			t.Writer = writerOf(&inboxapi.Message{ID: m.ID, Content: m.Content, CreatedAt: m.CreatedAt, CampaignID: m.CampaignID}, &rec)
@@ -287,8 +293,10 @@ func (b *Bot) withMessages(c *Conversation, page *inboxapi.MessagePage) {
 	c.Read, c.readAt = true, page.Asked
 	c.Turns = b.dir.turnsOf(page.Messages, &c.Thread, &c.Record)
 	c.More = page.Next != nil || page.IsSyncing
-	if t, ok := c.newest(); ok && (t.Writer == WriterAPI || t.Writer == WriterUnsure) {
-		c.forgotten = b.forgotten(t.At)
+	if said := c.toThem(); len(said) > 0 {
+		if t := said[len(said)-1]; t.Writer == WriterAPI || t.Writer == WriterUnsure {
+			c.forgotten = b.forgotten(t.At)
+		}
 	}
 	c.undelivered = b.dir.undelivered(page.Messages, &c.Thread, &c.Record)
 	b.noticeForeign(c)
@@ -331,6 +339,16 @@ func (c *Conversation) newest() (Turn, bool) {
 		return Turn{}, false
 	}
 	return c.Turns[len(c.Turns)-1], true
+}
+
+// toThem returns the turns without what campaigns sent last: that was said to many
+// people, whatever this one had written.
+func (c *Conversation) toThem() []Turn {
+	n := len(c.Turns)
+	for n > 0 && c.Turns[n-1].Writer == WriterCampaign {
+		n--
+	}
+	return c.Turns[:n]
 }
 
 // recentMost is how many conversations Recent returns at most.

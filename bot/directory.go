@@ -28,6 +28,7 @@ const (
 // when it is older than directoryAge, and when something names an ID it lacks.
 type directory struct {
 	api Directory
+	now func() time.Time // the API's clock; nil: nothing is ahead of it
 
 	mu       sync.RWMutex
 	accounts list[inboxapi.AccountLink]

@@ -65,11 +65,11 @@ func (h *handling) stopped(ctx context.Context) (result, bool) {
 // as it was judged. A look that took too long to count is an error.
 func (h *handling) look(ctx context.Context) (look, error) {
 	b := h.bot
-	short, err := b.reserve(ctx)
+	short, err := h.reserve(ctx)
 	if err != nil {
 		return look{}, fmt.Errorf("reserve: %w", err)
 	}
-	ctx, cancel := context.WithTimeout(ctx, b.cfg.lookTime()+gatherTime)
+	ctx, cancel := context.WithTimeout(forPurpose(ctx, ForLook), b.cfg.lookTime()+gatherTime)
 	defer cancel()
 	looked, err := b.lookAgain(ctx, h.c, h.conv, short)
 	for try := 0; err == nil && time.Since(looked.at) > lookAge && try < 3; try++ { // it took too long to come here
@@ -106,11 +106,16 @@ func (h *handling) deliver(ctx context.Context, intent Record, looked look) resu
 }
 
 // reserve takes the send's request out of the quota, and reports whether requests
-// are short.
-func (b *Bot) reserve(ctx context.Context) (short bool, err error) {
+// are short. It waits no longer than the lease would allow for the send: the worker is
+// another thread's then.
+func (h *handling) reserve(ctx context.Context) (short bool, err error) {
+	b := h.bot
 	if b.Reserve == nil {
 		return false, nil
 	}
+	left := h.lease.Left(time.Now()) - b.cfg.lookTime() - b.cfg.Send - b.cfg.sendMargin()
+	ctx, cancel := context.WithTimeout(ctx, left)
+	defer cancel()
 	return b.Reserve(ctx)
 }
 
@@ -207,7 +212,7 @@ func (h *handling) sent(ctx context.Context, r Record, m *inboxapi.Message) resu
 		return h.told(ctx, r, m)
 	}
 	b.kept.wrote(r.Thread, *m)
-	at := m.CreatedAt
+	at, _ := b.dir.timeOf(m.ID, m.CreatedAt, &r)
 	if at.IsZero() {
 		at = b.Now()
 	}

@@ -84,6 +84,9 @@ func (b *Bot) handle(ctx context.Context, c *candidate) result {
 			return r
 		}
 	}
+	if len(h.conv.Unanswered()) > 0 {
+		b.work.found(c)
+	}
 	h.verdict = b.judge(&gen, h.conv)
 	if asks && h.verdict.Outcome.Action != Reply {
 		b.model.notAsked()
@@ -178,14 +181,9 @@ func (h *handling) judgeRow(ctx context.Context) (result, bool) {
 // converse reads the thread and its messages, or where it may, and what is kept
 // of the thread allows for it, guesses them.
 func (h *handling) converse(ctx context.Context, mayGuess bool) error {
-	row, _ := h.bot.work.row(h.c)
-	if row == nil {
-		fresh, err := h.bot.Inbox.GetThread(ctx, h.c.thread)
-		if err != nil {
-			return fmt.Errorf("thread: %w", err)
-		}
-		h.bot.work.learn(h.c, fresh)
-		row = fresh
+	row, err := h.row(ctx)
+	if err != nil {
+		return fmt.Errorf("thread: %w", err)
 	}
 	if mayGuess {
 		if conv, ok := h.bot.guess(ctx, h, row); ok {
@@ -202,6 +200,27 @@ func (h *handling) converse(ctx context.Context, mayGuess bool) error {
 	}
 	return err
 }
+
+// row is the thread's row, read for it alone when no list has shown it. A thread that
+// cannot be decoded, however often it is read, is known by its ID alone: then nobody
+// can tell who wrote what is not ours, and a person gets it.
+func (h *handling) row(ctx context.Context) (*inboxapi.Thread, error) {
+	if row, _ := h.bot.work.row(h.c); row != nil {
+		return row, nil
+	}
+	row, err := h.bot.Inbox.GetThread(ctx, h.c.thread)
+	if errors.Is(err, inboxapi.ErrMalformed) && h.c.tries >= malformedTries {
+		return &inboxapi.Thread{ID: h.c.thread}, nil
+	} else if err != nil {
+		return nil, err
+	}
+	h.bot.work.learn(h.c, row)
+	return row, nil
+}
+
+// malformedTries is how often a thread has to come back garbled: once alone may be a
+// page of something between us and Inbox.
+const malformedTries = 3
 
 // later is why a thread that should be answered has to wait all the same.
 type later struct {
@@ -232,6 +251,9 @@ func (h *handling) skip(ctx context.Context, o Outcome) result {
 	if h.verdict.Guard == safetyTurn && r.State == StateSent {
 		return h.secondLook(ctx)
 	}
+	if newest, _ := h.conv.newest(); h.verdict.Guard == safetyTurn && newest.Writer == WriterCampaign && r.State == StateNone {
+		return result{} // nothing that could be told: nobody has written, or people have answered
+	}
 	if h.verdict.Guard == safetyTurn && (r.State == StateWaiting || r.State == StateRetry) {
 		if newest, _ := h.conv.newest(); newest.At.Before(r.MessageAt) {
 			h.bot.close(ctx, h.lease) // taken back, or not listed yet: then the lists will name it again
@@ -257,8 +279,8 @@ func (h *handling) secondLook(ctx context.Context) result {
 	if b.shadowing() {
 		return h.compare(ctx)
 	}
-	newest, _ := h.conv.newest()
-	if lost := h.conv.undelivered; lost.ID != "" && newest.Side != SideOurs {
+	said := h.conv.toThem()
+	if lost := h.conv.undelivered; lost.ID != "" && (len(said) == 0 || said[len(said)-1].Side != SideOurs) {
 		// What the reply was to has come to its end: a person gets the thread for the
 		// reply that is newer.
 		h.lease.Record.MessageID, h.lease.Record.MessageAt = lost.ID, lost.At
@@ -277,10 +299,15 @@ func (h *handling) secondLook(ctx context.Context) result {
 	return result{}
 }
 
-// untilSecondLook is how long the look after our reply has time.
+// untilSecondLook is how long the look after our reply has time. Two clocks differ a
+// little, and each look costs a request: what is nearly due is due.
 func (h *handling) untilSecondLook() time.Duration {
 	r, most := &h.lease.Record, h.bot.cfg.FollowUp
-	return min(most, most-h.bot.Now().Sub(r.Own[r.SentID]))
+	left := min(most, most-h.bot.Now().Sub(r.Own[r.SentID]))
+	if left < most/20 {
+		return 0
+	}
+	return left
 }
 
 // showsOurs reports whether the list row shows the very reply that the record

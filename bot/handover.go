@@ -93,7 +93,8 @@ func (h *handling) farewellText(o Outcome) (name, text string) {
 
 // told goes on with the handoff once the prospect has been told of it.
 func (h *handling) told(ctx context.Context, intent Record, m *inboxapi.Message) result {
-	id, at := m.ID, m.CreatedAt
+	id := m.ID
+	at, _ := h.bot.dir.timeOf(m.ID, m.CreatedAt, &intent)
 	if id == "" {
 		id = unknownID + intent.MessageID
 	}
@@ -125,7 +126,7 @@ func (h *handling) finishHandoff(ctx context.Context) result {
 	b := h.bot
 	r := h.lease.Record
 	if b.cfg.Live {
-		tell, cancel := context.WithTimeout(ctx, tellTimeout)
+		tell, cancel := context.WithTimeout(forPurpose(ctx, ForHandover), tellTimeout)
 		err := h.tellTeam(tell, r)
 		cancel()
 		var refused *inboxapi.Error
@@ -172,15 +173,9 @@ func permanent(status int) bool {
 // the thread. The note is written from what stands there at that moment; the API
 // has no way to append.
 func (h *handling) tellTeam(ctx context.Context, r Record) error {
-	b := h.bot
-	row, _ := b.work.row(h.c)
-	if row == nil {
-		fresh, err := b.Inbox.GetThread(ctx, h.c.thread)
-		if err != nil {
-			return err
-		}
-		b.work.learn(h.c, fresh)
-		row = fresh
+	row, err := h.row(ctx)
+	if err != nil {
+		return err
 	}
 	if err := h.tag(ctx, row, r); err != nil {
 		return errors.Join(err, h.assign(ctx, row, r.Assign))

@@ -45,8 +45,9 @@ type exchange struct {
 func (c *Conversation) exchanges() []exchange {
 	var rounds []exchange
 	since, back := c.givenBack() // what came before was the reason of a handoff that is over
-	for i := len(c.Turns) - 1; i > 0; i-- {
-		t, before := c.Turns[i], c.Turns[i-1]
+	turns := c.toThem()
+	for i := len(turns) - 1; i > 0; i-- {
+		t, before := turns[i], turns[i-1]
 		if c.Now.Sub(t.At) > loopWindow || back && t.At.Before(since) || t.Side == SideOurs && t.Writer != WriterBot {
 			break
 		}

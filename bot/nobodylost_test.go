@@ -18,13 +18,14 @@ func TestADeletedTagIsMadeAnew(t *testing.T) {
 	inScene(t, func(w *scene) {
 		w.rules.judge = asks
 		w.thread("a human please")
-		var th inboxapi.Thread
+		second := make(chan inboxapi.Thread, 1)
 		go func() {
 			time.Sleep(30 * time.Second)
 			w.deleteTag("needs-human")
-			th = w.thread("a human for me too")
+			second <- w.thread("a human for me too")
 		}()
 		w.during(10 * time.Minute)
+		th := <-second
 		if tags := strings.Join(w.sim.TagNames(th.ID), ","); tags != "needs-human" {
 			t.Errorf("tags %q, want needs-human", tags)
 		}

@@ -13,6 +13,32 @@ import (
 	"inboxbot/inboxapi/inboxapitest"
 )
 
+// That the operator's patience with the model is over is said once in an outage.
+func TestTheEndOfPatienceIsSaidOnce(t *testing.T) {
+	inScene(t, func(w *scene) {
+		var down atomic.Bool
+		w.model = modelOf(func() (string, error) {
+			if down.Load() {
+				return "", bot.ErrModelUnavailable
+			}
+			return answer("ok"), nil
+		})
+		var lines bytes.Buffer
+		w.deps = func(d *bot.Deps) { d.Logger = slog.New(slog.NewTextHandler(&lines, nil)) }
+		go func() {
+			for i := range 18 { // the model is away every second half hour
+				down.Store(i/3%2 == 0)
+				w.thread("hi")
+				time.Sleep(10 * time.Minute)
+			}
+		}()
+		w.during(3 * time.Hour)
+		if n := bytes.Count(lines.Bytes(), []byte("BOT_MODEL_PATIENCE")); n != 3 {
+			t.Errorf("said %d times in 3 outages", n)
+		}
+	})
+}
+
 // An hour without one of what the bot stands on, or without all of it: everybody is
 // answered afterwards, or has gone to a person where the model was what was missing,
 // and what is wrong is said in one log line a minute for each part at most.

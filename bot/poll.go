@@ -26,6 +26,7 @@ type Leader interface {
 
 const (
 	pageSize     = 100              // rows a request, the API's most
+	maxPages     = 1000             // of a view in one sweep: 100,000 threads that somebody wrote in within MaxAge
 	sweepOverlap = 2 * time.Minute  // how far behind the watermark a walk goes on
 	deepEvery    = 15 * time.Minute // how often a walk goes to the horizon
 	leaderTTL    = 15 * time.Second
@@ -126,10 +127,16 @@ func (b *Bot) walk(ctx context.Context, view inboxapi.View, deep bool) error {
 			break
 		}
 		next := pageRef{view: view, cursor: *page.Next}
-		if walked[next] {
+		switch {
+		case walked[next]:
 			return fmt.Errorf("the cursor %s comes again", next.cursor.ID)
+		case len(walked) >= maxPages:
+			return fmt.Errorf("no end after %d pages, %d threads of the last %s each: what is listed further back is not seen", maxPages, pageSize, b.cfg.MaxAge)
 		}
 		ref = next
+	}
+	if now := b.Now(); newest.After(now) { // else what comes until then is thought to be seen
+		newest = now
 	}
 	b.state.setWatermark(view, newest)
 	return nil
@@ -148,14 +155,15 @@ func youngestOf(page *inboxapi.ThreadPage) time.Time {
 // consider judges the rows of a page as far as rows go. What that brings to
 // silence costs no request; the rest becomes work.
 func (b *Bot) consider(ctx context.Context, page *inboxapi.ThreadPage, readAt time.Time, ref pageRef) error {
-	for _, bad := range page.Malformed {
-		b.complain("row", fmt.Errorf("thread %s: its list row cannot be read: %w", bad.ID, bad.Err))
-	}
 	rows, hiding, err := b.waitingRows(ctx, page, readAt)
-	if err != nil || len(rows)+len(hiding) == 0 {
+	if err != nil {
 		return err
 	}
-	ids := make([]string, 0, len(rows)+len(hiding))
+	ids := b.unreadable(page.Malformed)
+	garbled := len(ids)
+	if len(rows)+len(hiding)+garbled == 0 {
+		return nil
+	}
 	for _, row := range slices.Concat(rows, hiding) {
 		ids = append(ids, row.ID)
 	}
@@ -176,8 +184,31 @@ func (b *Bot) consider(ctx context.Context, page *inboxapi.ThreadPage, readAt ti
 	for _, row := range hiding {
 		b.work.offer(&candidate{thread: row.ID, row: row, readAt: readAt, page: ref, record: records[row.ID], due: time.Now(), behind: true})
 	}
+	for _, id := range ids[:garbled] {
+		b.work.offer(&candidate{thread: id, record: records[id], due: time.Now(), behind: true})
+	}
 	return judging.Wait()
 }
+
+// unreadable picks the threads that have to be read themselves because their list
+// row cannot be decoded: every rowPause, for the list does not tell whether anything
+// has changed in them.
+func (b *Bot) unreadable(rows []inboxapi.MalformedRow) (threads []string) {
+	for _, bad := range rows {
+		err := fmt.Errorf("thread %s: its list row cannot be read: %w", bad.ID, bad.Err)
+		switch {
+		case bad.ID == "": // nobody can tell which it is
+			b.complain("row", err)
+		case b.said.first("row "+bad.ID, b.Now().Truncate(rowPause).String()):
+			b.complain("row "+bad.ID, err)
+			threads = append(threads, bad.ID)
+		}
+	}
+	return threads
+}
+
+// rowPause is how often a thread is read whose list row cannot be.
+const rowPause = time.Hour
 
 // waitingRows picks the rows whose newest message is not ours, and those behind
 // whose newest message somebody may be hidden.
@@ -195,11 +226,19 @@ func (b *Bot) waitingRows(ctx context.Context, page *inboxapi.ThreadPage, readAt
 			rows = append(rows, row)
 		} else if _, ok := b.work.has(row.ID); ok {
 			b.work.hurry(row.ID, row, readAt) // somebody answered what we held for later
-		} else if b.mayHide(row) {
+		} else if b.mayHide(row) || b.isCampaigns(row) {
 			hiding = append(hiding, row)
 		}
 	}
 	return rows, hiding, nil
+}
+
+// isCampaigns reports whether a row's newest message is one that a campaign sent to
+// many: somebody may wait behind it. It does so once for each such message, and for
+// none so old that who waits behind it is too old too.
+func (b *Bot) isCampaigns(row *inboxapi.Thread) bool {
+	m := row.LastMessage
+	return m.CampaignID != nil && b.Now().Sub(m.CreatedAt) <= b.cfg.MaxAge && b.said.first("campaign "+row.ID, m.ID)
 }
 
 // judgeRow decides from a list row whether a thread is work, and for when. With

@@ -28,16 +28,17 @@ func (h *handling) reconcile(ctx context.Context) result {
 	if !b.cfg.Live { // a dry run that was cut off: it would have been sent
 		return h.sent(ctx, r, &inboxapi.Message{})
 	}
+	ctx = forPurpose(ctx, ForReconcile)
 	page, err := b.Inbox.ListMessages(ctx, h.c.thread, inboxapi.MessageQuery{Limit: transcriptLimit})
 	if errors.Is(err, inboxapi.ErrNotFound) {
 		return h.gone(ctx)
 	} else if err != nil {
 		return b.failed(ctx, h.c, "inbox", fmt.Errorf("reconcile: %w", err))
 	}
-	if err := h.reconcileRow(ctx); err != nil {
+	row, err := h.row(ctx)
+	if err != nil {
 		return b.failed(ctx, h.c, "inbox", fmt.Errorf("reconcile: %w", err))
 	}
-	row, _ := b.work.row(h.c)
 	h.conv, err = b.fromRow(ctx, row, r)
 	if err != nil {
 		return b.failed(ctx, h.c, "inbox", err)
@@ -76,17 +77,6 @@ func (h *handling) reconcile(ctx context.Context) result {
 	return h.inDoubt(ctx, "the reply was sent in doubt: it may have arrived")
 }
 
-func (h *handling) reconcileRow(ctx context.Context) error {
-	if row, _ := h.bot.work.row(h.c); row != nil {
-		return nil
-	}
-	row, err := h.bot.Inbox.GetThread(ctx, h.c.thread)
-	if err == nil {
-		h.bot.work.learn(h.c, row)
-	}
-	return err
-}
-
 // inDoubt hands over a thread whose reply may or may not have arrived.
 func (h *handling) inDoubt(ctx context.Context, reason string) result {
 	r := h.lease.Record
@@ -103,7 +93,8 @@ func (h *handling) inDoubt(ctx context.Context, reason string) result {
 	return h.finishHandoff(ctx)
 }
 
-// findSent finds the message of ours that came after the look of r's intent.
+// findSent finds the message of ours, no campaign's, that came after the look of r's
+// intent.
 // One with our words is preferred to one with others.
 func (b *Bot) findSent(newestFirst []inboxapi.Message, row *inboxapi.Thread, r Record) (*inboxapi.Message, bool) {
 	var other *inboxapi.Message
@@ -113,7 +104,7 @@ func (b *Bot) findSent(newestFirst []inboxapi.Message, row *inboxapi.Thread, r R
 			break
 		}
 		_, earlier := r.Own[m.ID]
-		if earlier || b.dir.sideOf(m.AuthorID, row) != SideOurs || m.DeletedAt != nil {
+		if earlier || m.CampaignID != nil || b.dir.sideOf(m.AuthorID, row) != SideOurs || m.DeletedAt != nil {
 			continue
 		}
 		if folded(m.Content) == folded(r.Text) {

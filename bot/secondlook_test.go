@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"inboxbot/bot"
 	"inboxbot/inboxapi"
 	"inboxbot/inboxapi/inboxapitest"
 )
@@ -43,6 +44,18 @@ func TestAnotherProcessLeavesTheSecondLookToItsTime(t *testing.T) {
 	})
 }
 
+// A reply costs one second look, not one that comes a moment early and another.
+func TestTheSecondLookIsOne(t *testing.T) {
+	inScene(t, func(w *scene) {
+		th := w.thread("are you open today?")
+		w.during(10 * time.Minute)
+		w.said(th.ID, "ok")
+		if n := w.sim.Requests()[opMessages]; n != 3 {
+			t.Errorf("its messages were read %d times, want 3: the history, the look and the second look", n)
+		}
+	})
+}
+
 // A reply that Inbox accepted and did not deliver has answered nobody. Nothing in
 // the lists shows that; the second look does, and a person gets the thread.
 func TestAReplyThatWasNotDeliveredGoesToAPerson(t *testing.T) {
@@ -73,5 +86,64 @@ func TestAReplyThatWasNotDeliveredGoesToAPerson(t *testing.T) {
 				}
 			})
 		})
+	}
+}
+
+// A reply that turns out late not to have been delivered is noticed when the prospect
+// writes again: a person gets the thread, once, and the model never reads the reply as
+// said.
+func TestAReplyThatTurnsOutLateNotToBeDelivered(t *testing.T) {
+	for _, row := range []struct {
+		name  string
+		after func(w *scene, thread string) // before the prospect writes again
+		said  []string                      // that stands in the thread in the end
+		tags  []string                      // before it is given back
+	}{
+		{"nobody has seen to it", func(*scene, string) {}, []string{"ok", "ok"}, []string{"needs-human"}},
+		{"a person has answered", func(w *scene, thread string) {
+			w.sim.Write(thread, inboxapitest.PersonInX, "until six")
+			time.Sleep(25 * time.Hour) // and does not come back
+		}, []string{"ok", "ok", "ok"}, nil},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			inScene(t, func(w *scene) {
+				th := w.thread("are you open today?")
+				stop := w.inBackground()
+				time.Sleep(10 * time.Minute) // the second look is over
+				failed := w.sim.Transcript(th.ID)[1]
+				w.sim.FailMessage(th.ID, failed.ID)
+				row.after(w, th.ID)
+				w.sim.Receive(th.ID, "hello?")
+				time.Sleep(10 * time.Minute)
+				if tags := w.sim.TagNames(th.ID); !slices.Equal(tags, row.tags) {
+					t.Errorf("tags %q, want %q", tags, row.tags)
+				}
+				w.sim.UntagProspect(th.ID, "needs-human") // given back
+				time.Sleep(10 * time.Minute)
+				w.sim.Receive(th.ID, "anybody?")
+				time.Sleep(10 * time.Minute)
+				stop()
+				w.said(th.ID, row.said...)
+				last := w.model.Prompts()[len(w.model.Prompts())-1]
+				for i, m := range last.Chat {
+					if i == 1 && m.Role == bot.RoleAssistant && m.Text == failed.Content {
+						t.Errorf("the model reads as said what was never delivered: %+v", last.Chat)
+					}
+				}
+			})
+		})
+	}
+}
+
+// inBackground runs a bot until stop is called.
+func (w *scene) inBackground() (stop func()) {
+	ctx, cancel := w.context()
+	done := make(chan error)
+	go func() { done <- w.start().Run(ctx) }()
+	return func() {
+		cancel()
+		if err := <-done; err != nil {
+			w.t.Errorf("run: %v", err)
+		}
 	}
 }

@@ -85,6 +85,7 @@ var safeties = []safety{
 	{"too-old", false, tooOld},
 	{"handed-over", false, handedOver},
 	{safetyTookOver, true, personTookOver},
+	{"undelivered", true, undelivered},
 	{safetySettling, false, settling},
 	{safetyLoop, true, looping},
 	{"cap-reached", false, capReached},
@@ -167,7 +168,11 @@ func notOurTurn(_ *judge, c *Conversation) (Outcome, bool) {
 
 func unknownAuthor(_ *judge, c *Conversation) (Outcome, bool) {
 	newest, _ := c.newest()
+	last, _ := c.about()
+	ended, _ := c.Record.ended()
 	switch {
+	case last.ahead && ended != "" && last.ID != c.Record.MessageID:
+		return Outcome{Action: Handoff, Cause: CauseDoubt, Reason: "the newest message is dated in the future: it may have been answered already"}, true
 	case newest.Side == SideUnknown:
 		return Outcome{Action: Handoff, Cause: CauseDoubt, Reason: "cannot tell who wrote the newest message"}, true
 	case newest.At.IsZero(), newest.ID == "":
@@ -247,6 +252,17 @@ func personTookOver(j *judge, c *Conversation) (Outcome, bool) {
 	}
 	return Outcome{Action: Wait, Reason: "a person wrote less than " + brief(j.cfg.TakeoverPause) + " ago"},
 		c.HumanAgo() < j.cfg.TakeoverPause
+}
+
+// undelivered gives a thread to a person in which the bot's last reply was accepted
+// and then not delivered, when the prospect writes again before anybody has seen to
+// it: the next one may fare the same.
+func undelivered(_ *judge, c *Conversation) (Outcome, bool) {
+	lost := c.undelivered
+	seen := c.Record.HandedAt.After(lost.At) || slices.ContainsFunc(c.Turns, func(t Turn) bool {
+		return t.Side == SideOurs && t.Writer != WriterCampaign && t.At.After(lost.At)
+	})
+	return Outcome{Action: Handoff, Cause: CauseDoubt, Reason: "the bot's last reply was accepted and then not delivered"}, lost.ID != "" && !seen
 }
 
 // settling waits for the prospect to finish: a burst of messages gets one reply.

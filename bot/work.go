@@ -270,6 +270,14 @@ func (w *work) recorded(c *candidate, r Record) {
 	c.record = r // a worker has it: no place depends on its record
 }
 
+// found keeps that somebody waits behind our newest message, so that the candidate
+// is one of those who wait.
+func (w *work) found(c *candidate) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	c.behind = false // a worker has it: no place depends on it
+}
+
 // drop forgets a candidate that no worker has.
 func (w *work) drop(thread string) {
 	w.mu.Lock()

@@ -276,11 +276,14 @@ func (s *Store) Ping(ctx context.Context) error {
 const tested = 7
 
 // Warnings says what about this Redis may break the promises of the store, one
-// sentence each, for an operator to read at start. What Redis does not tell is
-// not warned about.
+// sentence each, for an operator to read at start, and whenever another server may
+// have taken over. What Redis does not tell is not warned about.
 func (s *Store) Warnings(ctx context.Context) []string {
 	var warnings []string
 	policy := infoField(s.info, "maxmemory_policy")
+	if info, err := s.rdb.Info(ctx, "memory").Result(); err == nil {
+		policy = infoField(info, "maxmemory_policy")
+	}
 	if got, err := s.rdb.ConfigGet(ctx, "maxmemory-policy").Result(); err == nil && got["maxmemory-policy"] != "" {
 		policy = got["maxmemory-policy"]
 	}

@@ -8,6 +8,7 @@ import (
 
 	"golang.org/x/time/rate"
 
+	"inboxbot/bot"
 	"inboxbot/bot/redisstore"
 	"inboxbot/inboxapi"
 )
@@ -48,7 +49,7 @@ func (l *limiter) Wait(ctx context.Context, op string) error {
 	if budget == nil {
 		return l.pace(ctx)
 	}
-	p := priority(op)
+	p := priority(bot.PurposeOf(ctx), op)
 	if p == redisstore.PriorityPost && l.reserved.Add(-1) >= 0 {
 		return nil
 	} else if p == redisstore.PriorityPost {
@@ -127,12 +128,21 @@ func (l *limiter) observe(ctx context.Context, o inboxapi.Observation) {
 	}
 }
 
-// priority says what a request is for. A message list may be a look or a
-// reconciliation as well as history; it is taken for the least of them.
-func priority(op string) redisstore.Priority {
-	switch op {
-	case "threads.thread.messages.create":
+// priority says how urgent a request is: by what it is for, else by its operation.
+func priority(purpose bot.Purpose, op string) redisstore.Priority {
+	if op == "threads.thread.messages.create" {
 		return redisstore.PriorityPost
+	}
+	switch purpose {
+	case bot.ForReconcile:
+		return redisstore.PriorityReconcile
+	case bot.ForHandover:
+		return redisstore.PriorityTag
+	case bot.ForLook:
+		return redisstore.PriorityLook
+	case bot.ForAnything:
+	}
+	switch op {
 	case "prospects.update", "prospects.get", "threads.thread.update", "tags.create":
 		return redisstore.PriorityTag
 	case "threads.thread.messages.list", "threads.thread.get":

@@ -6,6 +6,9 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"inboxbot/bot"
+	"inboxbot/bot/redisstore"
 )
 
 // Without a budget to share, a process paces itself, and says in its own words that
@@ -31,6 +34,53 @@ func TestAProcessAlonePacesItself(t *testing.T) {
 		stop()
 		if err := l.Wait(stopped, "threads.list"); !errors.Is(err, context.Canceled) {
 			t.Errorf("told to stop: %v, want %v", err, context.Canceled)
+		}
+	})
+}
+
+// When requests are short, what has been begun comes first: a list of messages is
+// admitted by what it is read for.
+func TestWhatIsBegunComesFirst(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		store, end, err := redisstore.Embedded(t.Context(), redisstore.Options{Team: "t"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer end()
+		l, budget := newLimiter(), store.Budget(redisstore.Quota{Minute: redisstore.Window{Quota: 300, Burst: 100}})
+		drain := func(p redisstore.Priority) { // down to what p leaves to those before it
+			for {
+				if wait, err := budget.Take(t.Context(), 1, p); err != nil || wait > 0 {
+					return
+				}
+			}
+		}
+		const messages = "threads.thread.messages.list"
+		now := func(purpose bot.Purpose, op string) bool {
+			ctx, cancel := context.WithTimeout(t.Context(), time.Millisecond)
+			defer cancel()
+			return l.take(ctx, budget, priority(purpose, op)) == nil
+		}
+		for _, step := range []struct {
+			drainedBy redisstore.Priority
+			purpose   bot.Purpose
+			op        string
+			admitted  bool
+		}{
+			{redisstore.PriorityHistory, bot.ForAnything, messages, false},
+			{redisstore.PriorityHistory, bot.ForLook, messages, true},
+			{redisstore.PriorityLook, bot.ForLook, messages, false},
+			{redisstore.PriorityLook, bot.ForHandover, "threads.thread.get", true},
+			{redisstore.PriorityTag, bot.ForHandover, "threads.thread.get", false},
+			{redisstore.PriorityTag, bot.ForLook, "threads.thread.messages.create", true},
+			{redisstore.PriorityPost, bot.ForLook, "threads.thread.messages.create", false},
+			{redisstore.PriorityPost, bot.ForReconcile, messages, true},
+			{redisstore.PriorityReconcile, bot.ForReconcile, messages, false},
+		} {
+			drain(step.drainedBy)
+			if got := now(step.purpose, step.op); got != step.admitted {
+				t.Errorf("%s for %q with what priority %d leaves: admitted %t, want %t", step.op, step.purpose, step.drainedBy, got, step.admitted)
+			}
 		}
 	})
 }

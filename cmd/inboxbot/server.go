@@ -96,7 +96,7 @@ func newAPIMetrics(reg prometheus.Registerer, last *atomic.Pointer[inboxapi.Rate
 	m := &apiMetrics{
 		last: last,
 		requests: prometheus.NewCounterVec(prometheus.CounterOpts{
-			Name: "inboxbot_api_requests_total", Help: "Requests to the Inbox API, by operation and status (0: no answer).",
+			Name: "inboxbot_api_requests_total", Help: "Requests to the Inbox API, by operation and status (0: no answer). Divided by the replies of inboxbot_handled_total in the same time they are the requests per reply.",
 		}, []string{"operation", "status"}),
 		seconds: prometheus.NewHistogram(prometheus.HistogramOpts{
 			Name: "inboxbot_api_seconds", Help: "Time of a request to the Inbox API.", Buckets: prometheus.DefBuckets,

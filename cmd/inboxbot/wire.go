@@ -372,7 +372,8 @@ func (w *parts) deps(handled func(bot.Handled)) bot.Deps {
 		Drafts: w.store, Purse: w.store, Echoes: w.store,
 		Generation: w.live.current, Refused: w.live.refused,
 		Team: w.team, Logger: w.log, Metrics: bot.NewMetrics(w.reg),
-		Leader: w.store, Switch: pauseSwitch{w.store}, Memory: w.store, Reserve: w.reserve,
+		Leader: w.store, Switch: pauseSwitch{w.store}, Reserve: w.reserve,
+		Memory:  &wary{store: w.store, log: w.log, looked: time.Now()},
 		Handled: tell, Now: w.client.Now,
 	}
 	if w.cfg.RedisURL.Set() { // an embedded store is this process's memory, which has it already

@@ -1,0 +1,168 @@
+package bot_test
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"inboxbot/bot"
+	"inboxbot/inboxapi"
+	"inboxbot/inboxapi/inboxapitest"
+)
+
+// What a campaign sends to many answers nobody: who wrote before it and still waits
+// is found behind it, at one request for each such message.
+func TestACampaignAnswersNobody(t *testing.T) {
+	for _, row := range []struct {
+		name  string
+		scene func(w *scene, th inboxapi.Thread)
+		said  []string
+		last  string // the guard that decided last, "" when nothing is told
+		reads int    // of its messages at most; a reply has its history, its look and its second look
+	}{
+		{"seen only behind it", func(w *scene, th inboxapi.Thread) {
+			w.sim.Receive(th.ID, "do you ship to Austria?")
+			w.sim.Write(th.ID, inboxapitest.Campaign, "Our new Aricha is here.")
+		}, []string{"ok"}, "default", 4},
+		{"it comes while the prospect may still be writing", func(w *scene, th inboxapi.Thread) {
+			w.cfg.Settle = 15 * time.Second
+			w.sim.Receive(th.ID, "do you ship to Austria?")
+			go func() {
+				time.Sleep(8 * time.Second)
+				w.sim.Write(th.ID, inboxapitest.Campaign, "Our new Aricha is here.")
+			}()
+		}, []string{"ok"}, "default", 4},
+		{"it comes while the thread waits for a person who took over", func(w *scene, th inboxapi.Thread) {
+			w.sim.Write(th.ID, inboxapitest.PersonInInbox, "Robin here")
+			w.sim.Receive(th.ID, "do you ship to Austria?")
+			w.sim.Write(th.ID, inboxapitest.Campaign, "Our new Aricha is here.")
+		}, nil, "person-took-over", 1},
+		{"behind it a person has the thread", func(w *scene, th inboxapi.Thread) {
+			w.sim.Receive(th.ID, "do you ship to Austria?")
+			w.sim.Write(th.ID, inboxapitest.Campaign, "Our new Aricha is here.")
+			w.sim.TagProspect(th.ID, "needs-human")
+		}, nil, "handed-over", 1},
+		{"too old when it comes", func(w *scene, th inboxapi.Thread) {
+			w.sim.Receive(th.ID, "do you ship to Austria?", inboxapitest.At(time.Now().Add(-48*time.Hour)))
+			w.sim.Write(th.ID, inboxapitest.Campaign, "Our new Aricha is here.")
+		}, nil, "too-old", 1},
+		{"the bot has answered before it", func(w *scene, th inboxapi.Thread) {
+			w.sim.Receive(th.ID, "do you ship to Austria?")
+			w.once()
+			time.Sleep(10 * time.Minute)
+			w.sim.Write(th.ID, inboxapitest.Campaign, "Our new Aricha is here.")
+		}, []string{"ok"}, "default", 4},
+		{"a person has answered before it", func(w *scene, th inboxapi.Thread) {
+			w.sim.Receive(th.ID, "do you ship to Austria?")
+			w.sim.Write(th.ID, inboxapitest.PersonInX, "We do.")
+			w.sim.Write(th.ID, inboxapitest.Campaign, "Our new Aricha is here.")
+		}, nil, "", 1},
+		{"nobody has ever written", func(w *scene, th inboxapi.Thread) {
+			w.sim.Write(th.ID, inboxapitest.Campaign, "Our new Aricha is here.")
+		}, nil, "", 1},
+		{"the prospect answers it", func(w *scene, th inboxapi.Thread) {
+			w.rules.judge = func(c *bot.Conversation) bot.Verdict {
+				if n := len(c.Unanswered()); c.Read && n != 1 {
+					t.Errorf("%d messages wait, want the one since the campaign's", n)
+				}
+				return alwaysReply(c)
+			}
+			w.sim.Receive(th.ID, "thanks", inboxapitest.At(time.Now().Add(-1000*time.Hour)))
+			w.sim.Write(th.ID, inboxapitest.Campaign, "Our new Aricha is here.")
+			w.sim.Receive(th.ID, "tell me more")
+		}, []string{"ok"}, "default", 3},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			inScene(t, func(w *scene) {
+				th := w.sim.AddThread(inboxapitest.NewThread{})
+				row.scene(w, th)
+				w.during(time.Hour)
+				w.said(th.ID, row.said...)
+				got := ""
+				if len(w.handled) > 0 {
+					got = w.last(th.ID).Guard
+				}
+				if got != row.last {
+					t.Errorf("decided by %q, want %q", got, row.last)
+				}
+				if n := w.sim.Requests()[opMessages]; n > row.reads {
+					t.Errorf("its messages were read %d times, want %d at most", n, row.reads)
+				}
+			})
+		})
+	}
+}
+
+// A campaign to many costs a request for each of them, after all who are known to
+// wait, and none at the sweeps that follow.
+func TestACampaignToManyKeepsNobodyWaiting(t *testing.T) {
+	inScene(t, func(w *scene) {
+		w.cfg.Concurrency = 1
+		for range 250 {
+			w.sim.Write(w.thread().ID, inboxapitest.Campaign, "Our new Aricha is here.")
+		}
+		th := w.thread("do you ship to Austria?")
+		before := -1 // reads of the campaign's threads before the reply
+		w.sim.OnSend(func(inboxapi.Thread, inboxapi.Message) { before = w.sim.Requests()[opMessages] })
+		w.during(3 * time.Hour)
+		w.said(th.ID, "ok")
+		if before > 3 {
+			t.Errorf("%d reads of messages before the one who waits was answered", before)
+		}
+		if n := w.sim.Requests()[opMessages]; n > 250+3 {
+			t.Errorf("%d reads of messages, want one for each message of the campaign", n)
+		}
+	})
+}
+
+// A campaign's message is not the reply whose send is in doubt, nor an answer that
+// would end the matter: a person gets the thread.
+func TestACampaignIsNotTheSendInDoubt(t *testing.T) {
+	inScene(t, func(w *scene) {
+		th := w.thread("do you ship to Austria?")
+		w.sim.Inject(inboxapitest.Fault{Operation: opSend, Kind: inboxapitest.ResetBefore, Times: 1})
+		go func() {
+			time.Sleep(4 * time.Second)
+			w.sim.Write(th.ID, inboxapitest.Campaign, "Our new Aricha is here.")
+		}()
+		w.during(10 * time.Minute)
+		w.said(th.ID)
+		if tags := strings.Join(w.sim.TagNames(th.ID), ","); tags != "needs-human" {
+			t.Errorf("tags %q, want needs-human", tags)
+		}
+	})
+}
+
+// Two machines that answer each other are known behind a campaign's message too.
+func TestALoopIsSeenBehindACampaign(t *testing.T) {
+	inScene(t, func(w *scene) {
+		th := w.thread()
+		for range 3 {
+			w.sim.Receive(th.ID, "I am away until Monday.")
+			w.once()
+			time.Sleep(time.Minute)
+		}
+		w.sim.Receive(th.ID, "I am away until Monday.")
+		w.sim.Write(th.ID, inboxapitest.Campaign, "Our new Aricha is here.")
+		w.during(10 * time.Minute)
+		w.said(th.ID, "ok", "ok", "ok")
+		w.outcome(th.ID, bot.Handoff, "loop")
+	})
+}
+
+// A reply that was not delivered has answered nobody, a campaign's message behind it
+// or not.
+func TestACampaignBehindAnUndeliveredReply(t *testing.T) {
+	inScene(t, func(w *scene) {
+		th := w.thread("are you open today?")
+		w.sim.OnSend(func(_ inboxapi.Thread, m inboxapi.Message) {
+			go func() {
+				time.Sleep(20 * time.Second)
+				w.sim.FailMessage(th.ID, m.ID)
+				w.sim.Write(th.ID, inboxapitest.Campaign, "Our new Aricha is here.")
+			}()
+		})
+		w.during(10 * time.Minute)
+		w.outcome(th.ID, bot.Handoff, "in-doubt")
+	})
+}
