@@ -17,7 +17,7 @@
 //	outcome.go       reply, handoff, skip or wait
 //	look.go          whether the thread is still as it was judged
 //	draft.go         a draft that waits for a person's approval
-//	shadow.go        a draft beside what a person answered
+//	shadow.go        what the bot would have done beside what people did
 //	effect.go        the API calls that carry an outcome out, at most once
 //	handover.go      those of a handoff: the tag, the note, a word to the prospect
 //	reconcile.go     what became of a send whose answer was lost
@@ -126,7 +126,7 @@ type Deps struct {
 type Config struct {
 	Live           bool          // carry outcomes out; false only logs them
 	Approve        bool          // every reply waits for a person's approval first
-	Shadow         bool          // not Live: keep drafts, and compare them with what people answer
+	Shadow         bool          // not Live: keep what would be done, and compare it with what people do
 	DraftTTL       time.Duration // how long a draft waits for approval before a person gets the thread, default 24h
 	Every          time.Duration // shortest time between sweeps, default 5s
 	EveryMax       time.Duration // longest, when nothing happens, default 60s

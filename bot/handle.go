@@ -51,7 +51,7 @@ func (b *Bot) handle(ctx context.Context, c *candidate) result {
 		}
 	}
 	// A second look after a send asks the model nothing, unless it finds somebody.
-	asks := lease.Record.State != StateSent && !awaits
+	asks := !b.looksBack(lease.Record) && !awaits
 	if o, stop := h.mayReply(ctx); stop { // nor read what it could not answer
 		return result{again: o.again, parked: true, held: asks}
 	}
@@ -73,7 +73,7 @@ func (b *Bot) handle(ctx context.Context, c *candidate) result {
 	}
 
 	if m, ok := h.conv.newest(); ok && m.Side != SideOurs && lease.Record.Done(m.ID, m.At) {
-		if lease.Record.State == StateSent {
+		if b.looksBack(lease.Record) {
 			return h.secondLook(ctx)
 		}
 		b.close(ctx, lease) // another process was quicker
@@ -171,10 +171,14 @@ func (h *handling) judgeRow(ctx context.Context) (result, bool) {
 		return h.bot.failed(ctx, h.c, "inbox", err), true
 	}
 	v := h.bot.judge(h.gen, conv)
-	if !v.final(conv) || v.Outcome.Action != Wait || v.Guard == safetySettling {
+	leaves := h.bot.leaves(v) && !h.shadowOver()
+	if !v.final(conv) || v.Outcome.Action != Wait && !leaves || v.Guard == safetySettling {
 		return result{}, false
 	}
 	h.conv, h.verdict = conv, v
+	if leaves {
+		return h.leave(ctx), true
+	}
 	return h.wait(ctx, h.bot.again(conv, v)), true
 }
 
@@ -248,7 +252,10 @@ const pausedPause = 2 * time.Second
 // judge it again. Only what the ledger holds open is closed.
 func (h *handling) skip(ctx context.Context, o Outcome) result {
 	r := h.lease.Record
-	if h.verdict.Guard == safetyTurn && r.State == StateSent {
+	switch {
+	case h.bot.leaves(h.verdict):
+		return h.leave(ctx)
+	case h.verdict.Guard == safetyTurn && h.bot.looksBack(r):
 		return h.secondLook(ctx)
 	}
 	if newest, _ := h.conv.newest(); h.verdict.Guard == safetyTurn && newest.Writer == WriterCampaign && r.State == StateNone {
@@ -258,6 +265,9 @@ func (h *handling) skip(ctx context.Context, o Outcome) result {
 		if newest, _ := h.conv.newest(); newest.At.Before(r.MessageAt) {
 			h.bot.close(ctx, h.lease) // taken back, or not listed yet: then the lists will name it again
 			return result{}
+		}
+		if r.leftAlone() {
+			return h.compare(ctx)
 		}
 		o.Reason = "somebody else answered"
 		h.verdict.Outcome = o
@@ -332,11 +342,12 @@ func (h *handling) shows(id string) bool {
 // asked again about the same message.
 func (h *handling) skipForGood(ctx context.Context, o Outcome) result {
 	r := h.next(StateSkipped, o)
-	if !h.advance(ctx, r, 0) {
+	again := h.bot.shadowAgain("")
+	if !h.advance(ctx, r, again) {
 		return h.bot.failed(ctx, h.c, "redis", errNotMoved)
 	}
 	h.report(ctx)
-	return result{}
+	return result{again: again, parked: true}
 }
 
 // wait leaves the thread open.

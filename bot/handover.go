@@ -143,7 +143,8 @@ func (h *handling) finishHandoff(ctx context.Context) result {
 		}
 	}
 	r.State = StateHandoff
-	if !h.advance(ctx, r, 0) {
+	again := b.shadowAgain(r.Cause)
+	if !h.advance(ctx, r, again) {
 		return h.bot.failed(ctx, h.c, "redis", errNotMoved)
 	}
 	if h.conv == nil { // begun by another try, or by a worker that died
@@ -153,7 +154,7 @@ func (h *handling) finishHandoff(ctx context.Context) result {
 		}
 	}
 	h.report(ctx)
-	return result{}
+	return result{again: again, parked: true}
 }
 
 // tellTimeout bounds the requests of a handoff; what is left is done at the next

@@ -262,7 +262,7 @@ func (b *Bot) judgeRow(ctx context.Context, gen *Generation, c *candidate, noSto
 	case drafted && v.final(conv) && v.Outcome.Action == Skip: // its draft is withdrawn
 	case asked:
 		c.due, c.parked = time.Now().Add(draftLook), true
-	case v.final(conv) && v.Outcome.Action == Skip:
+	case v.final(conv) && v.Outcome.Action == Skip && !b.leaves(v):
 		b.work.drop(c.thread)
 		if b.report(ctx, gen, conv, Thought{Verdict: v}, 0, nil) && !noStore {
 			b.close(ctx, Lease{Thread: c.thread, Record: c.record})
@@ -299,7 +299,9 @@ func (b *Bot) note(ctx context.Context, c *Conversation, v Verdict, again time.D
 	if !ok || last.ID == "" {
 		return
 	}
-	if r := c.Record; r.State == StateWaiting && r.MessageID == last.ID && !b.fading(c, v) {
+	leaves := b.leaves(v)
+	news := v.final(c) && leaves != c.Record.leftAlone()
+	if r := c.Record; r.State == StateWaiting && r.MessageID == last.ID && !b.fading(c, v) && !news {
 		return
 	}
 	if c.Record.MessageID != last.ID {
@@ -309,6 +311,9 @@ func (b *Bot) note(ctx context.Context, c *Conversation, v Verdict, again time.D
 		Thread: c.Thread.ID, State: StateWaiting,
 		MessageID: last.ID, MessageAt: last.At, SeenAt: c.Now,
 		Guard: v.Guard, Reason: v.Outcome.Reason, Seen: c.Record.WithSeen(c.Tags...),
+	}
+	if leaves {
+		next.Reason = leftAlone
 	}
 	if r := c.Record; r.State == StateWaiting && !r.SeenAt.IsZero() && !b.fading(c, v) {
 		next.SeenAt = r.SeenAt // the message before it waits still

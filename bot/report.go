@@ -28,7 +28,7 @@ type Handled struct {
 	ProspectID string // the prospect's ID on X, which no renaming changes
 	Account    string // the username of the account link
 	Thought    Thought
-	Shadow     *Comparison // set when a shadow draft has been held against a person's answer
+	Shadow     *Comparison // set when what the bot would have done has been held against what people did
 }
 
 // report tells of the handled thread.

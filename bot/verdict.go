@@ -225,6 +225,9 @@ func tooOld(j *judge, c *Conversation) (Outcome, bool) {
 	if c.Record.awaits() { // for a person, who has been asked
 		return Outcome{}, false
 	}
+	if c.Record.leftAlone() && c.Record.MessageID == last.ID { // decided, while people have time to answer
+		return Outcome{}, false
+	}
 	since := last.At
 	if r := c.Record; !r.State.Terminal() && r.SeenAt.After(since) {
 		since = r.SeenAt
@@ -295,6 +298,9 @@ func capReached(j *judge, c *Conversation) (Outcome, bool) {
 // can change its mind by itself, else a while.
 func (b *Bot) again(c *Conversation, v Verdict) time.Duration {
 	last, _ := c.Last()
+	if v.Outcome.Action == Skip { // see leaves
+		return shadowLook
+	}
 	switch v.Guard {
 	case safetySettling:
 		quiet := b.cfg.Settle - c.Now.Sub(last.At)

@@ -44,7 +44,7 @@ type Entry struct {
 	// Findings are the names of the bot's own checks that minded something in the
 	// draft; Detail has the words.
 	Findings []string `json:"findings,omitempty"`
-	Shadow   *Shadow  `json:"shadow,omitempty"` // set when a shadow draft was held against a person's answer
+	Shadow   *Shadow  `json:"shadow,omitempty"` // set when what the bot would have done was held against what people did
 
 	Person
 

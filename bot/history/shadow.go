@@ -7,19 +7,29 @@ import (
 	"inboxbot/bot"
 )
 
-// Shadow is how a draft that nobody saw compares with what a person answered to
-// the same messages.
+// Shadow is how what the bot would have done about a message compares with what
+// people did: a draft that nobody saw with their answer, if there is one.
 type Shadow struct {
-	Guard     string  `json:"guard"`            // that had the bot reply
+	Guard      string     `json:"guard"`                // that decided
+	Would      bot.Action `json:"would,omitempty"`      // handoff or skip; reply when it is missing
+	Unanswered bool       `json:"unanswered,omitempty"` // nobody answered
+
+	// The rest is about a reply that a person answered instead, zero for all else.
 	SameFacts bool    `json:"sameFacts"`        // both hold the same numbers, prices, dates, links and addresses
 	Added     int     `json:"added,omitempty"`  // facts that only the person's answer has
 	Left      int     `json:"left,omitempty"`   // facts that only the draft has
 	Likeness  float64 `json:"likeness"`         // share of words that both have, 0 to 1
 	Length    int     `json:"length,omitempty"` // of the person's answer in percent of the draft's
-	// Unanswered is another outcome: the bot would have answered, and nobody did. All
-	// else is zero then.
-	Unanswered bool `json:"unanswered,omitempty"`
 }
+
+// SameOutcome is bot.Comparison's.
+func (s *Shadow) SameOutcome() bool { return s.Unanswered == (s.Would == bot.Skip) }
+
+// drafted reports whether there are two texts to compare.
+func (s *Shadow) drafted() bool { return s.Would == "" && !s.Unanswered }
+
+// missed reports whether a person answered what the bot would have left alone.
+func (s *Shadow) missed() bool { return s.Would == bot.Skip && !s.Unanswered }
 
 // Compared are the words of a Shadow.
 type Compared struct {
@@ -37,10 +47,14 @@ func shadowOf(c *bot.Comparison, words *room) (*Shadow, *Compared) {
 	if c == nil {
 		return nil, nil
 	}
-	if c.Answer == "" {
-		return &Shadow{Guard: clip(c.Guard), Unanswered: true}, &Compared{Draft: words.cut(c.Draft)}
+	s := &Shadow{Guard: clip(c.Guard), Unanswered: c.Answer == ""}
+	if c.Would != bot.Reply {
+		s.Would = c.Would
 	}
-	s := &Shadow{Guard: clip(c.Guard), SameFacts: c.SameFacts(), Added: len(c.Added), Left: len(c.Left), Likeness: finite(c.Likeness)}
+	if !s.drafted() {
+		return s, &Compared{Draft: words.cut(c.Draft), Answer: words.cut(c.Answer)}
+	}
+	s.SameFacts, s.Added, s.Left, s.Likeness = c.SameFacts(), len(c.Added), len(c.Left), finite(c.Likeness)
 	if n := len([]rune(c.Draft)); n > 0 {
 		s.Length = len([]rune(c.Answer)) * 100 / n
 	}
@@ -54,24 +68,38 @@ func shadowOf(c *bot.Comparison, words *room) (*Shadow, *Compared) {
 	return s, d
 }
 
-// Agreement is how often the drafts of one guard would have said what people did.
+// Agreement is how often one guard would have had the bot do and say what people
+// did.
 type Agreement struct {
-	Guard      string
-	Compared   int // with an answer
-	Unanswered int // the drafts beside these, to which nobody answered anything
-	SameFacts  int
-	Likeness   float64 // the median
-	Length     int     // the median, of the answers in percent of the drafts
-	Worst      []Entry // those furthest apart, the furthest first
+	Guard string
+
+	Decided     int     // the messages it decided about, as far as it is known what people did
+	SameOutcome int     // see Shadow
+	HandedOver  int     // it would have, whatever people did
+	Unanswered  int     // it would have answered or handed over, and nobody answered
+	Missed      int     // it would have left alone, and a person answered
+	Misses      []Entry // the newest of these, the newest first
+
+	Compared  int // drafts with an answer
+	SameFacts int
+	Likeness  float64 // the median
+	Length    int     // the median, of the answers in percent of the drafts
+	Worst     []Entry // those furthest apart, the furthest first
 }
 
 // Same is the share of the compared that hold the same facts, 0 to 1.
-func (a Agreement) Same() float64 { return float64(a.SameFacts) / float64(max(1, a.Compared)) }
+func (a Agreement) Same() float64 { return part(a.SameFacts, a.Compared) }
 
-// WorstShown is how many of the comparisons furthest apart an Agreement names.
-const WorstShown = 5
+// Agreed is the share of the decided that has the same outcome, 0 to 1.
+func (a Agreement) Agreed() float64 { return part(a.SameOutcome, a.Decided) }
 
-// Agree groups comparisons by guard, the guard with most of them first. Entries
+func part(n, of int) float64 { return float64(n) / float64(max(1, of)) }
+
+// CasesShown is how many an Agreement names of those missed, and of the
+// comparisons furthest apart.
+const CasesShown = 5
+
+// Agree groups comparisons by guard, the guard with the most first. Entries
 // that compare nothing are passed over.
 func Agree(entries []*Entry) []Agreement {
 	groups := map[string][]*Entry{}
@@ -85,14 +113,36 @@ func Agree(entries []*Entry) []Agreement {
 		out = append(out, agreementOf(guard, all))
 	}
 	slices.SortFunc(out, func(a, b Agreement) int {
-		return cmp.Or(cmp.Compare(b.Compared, a.Compared), cmp.Compare(a.Guard, b.Guard))
+		return cmp.Or(cmp.Compare(b.Decided, a.Decided), cmp.Compare(a.Guard, b.Guard))
 	})
 	return out
 }
 
-func agreementOf(guard string, drafts []*Entry) Agreement {
-	all := slices.DeleteFunc(slices.Clone(drafts), func(e *Entry) bool { return e.Shadow.Unanswered })
-	a := Agreement{Guard: guard, Compared: len(all), Unanswered: len(drafts) - len(all)}
+func agreementOf(guard string, decided []*Entry) Agreement {
+	a := Agreement{Guard: guard, Decided: len(decided)}
+	var all, missed []*Entry
+	for _, e := range decided {
+		s := e.Shadow
+		switch {
+		case s.SameOutcome():
+			a.SameOutcome++
+		case s.missed():
+			missed = append(missed, e)
+		default:
+			a.Unanswered++
+		}
+		if s.Would == bot.Handoff {
+			a.HandedOver++
+		}
+		if s.drafted() {
+			all = append(all, e)
+		}
+	}
+	a.Missed, a.Compared = len(missed), len(all)
+	slices.SortStableFunc(missed, func(a, b *Entry) int { return b.At.Compare(a.At) })
+	for _, e := range missed[:min(CasesShown, len(missed))] {
+		a.Misses = append(a.Misses, *e)
+	}
 	if a.Compared == 0 {
 		return a
 	}
@@ -105,7 +155,7 @@ func agreementOf(guard string, drafts []*Entry) Agreement {
 	}
 	a.Likeness, a.Length = median(likeness), median(length)
 	slices.SortStableFunc(all, further)
-	for _, e := range all[:min(WorstShown, len(all))] {
+	for _, e := range all[:min(CasesShown, len(all))] {
 		if !e.Shadow.SameFacts || e.Shadow.Likeness < 1 {
 			a.Worst = append(a.Worst, *e)
 		}
@@ -130,7 +180,7 @@ func median[T cmp.Ordered](all []T) T {
 	return all[(len(all)-1)/2]
 }
 
-// Shadow is how drafts and answers agreed that f asks for, newest or not; its
+// Shadow is how the bot and people agreed where f asks for it, newest or not; its
 // Before and Limit are not looked at.
 func (v *View) Shadow(f Filter) []Agreement {
 	m := f.matcher()

@@ -50,6 +50,43 @@ func TestOfComparisonIsBounded(t *testing.T) {
 	}
 }
 
+// TestAgreeOnOutcomes: whether a person answered is held against what the bot would
+// have done, whatever that was.
+func TestAgreeOnOutcomes(t *testing.T) {
+	v := history.NewView(0)
+	for _, c := range []bot.Comparison{
+		{Would: bot.Reply, Draft: "At nine.", Answer: "At nine."},
+		{Would: bot.Reply, Draft: "At nine."},
+		{Would: bot.Handoff, Answer: "Let me see."},
+		{Would: bot.Handoff},
+		{Would: bot.Skip},
+		{Would: bot.Skip, Answer: "You are welcome!"},
+		{Would: bot.Skip, Answer: "And you!"},
+	} {
+		if c.Would == bot.Reply {
+			c = bot.Compare(c.Draft, c.Answer)
+		}
+		c.Guard = "default"
+		e, d := history.Of(bot.Handled{Thread: "t1", Message: "m1", At: noon.Add(time.Duration(v.Len()) * time.Minute), Outcome: bot.Skip, Guard: "shadow", Mode: "shadow", Shadow: &c})
+		if e.Shadow.SameOutcome() != c.SameOutcome() || d.Shadow.Answer != c.Answer {
+			t.Errorf("%+v is %+v, %+v in the log", c, e.Shadow, d.Shadow)
+		}
+		e.ID = entry(v.Len()).ID
+		v.Add(e)
+	}
+	got := v.Shadow(history.Filter{})
+	if len(got) != 1 {
+		t.Fatalf("guards: %+v", got)
+	}
+	a := got[0]
+	if a.Decided != 7 || a.SameOutcome != 3 || a.HandedOver != 2 || a.Unanswered != 2 || a.Missed != 2 || a.Compared != 1 || a.SameFacts != 1 {
+		t.Errorf("%+v", a)
+	}
+	if len(a.Misses) != 2 || !a.Misses[0].At.After(a.Misses[1].At) {
+		t.Errorf("missed: %s", ids(a.Misses))
+	}
+}
+
 func TestAgree(t *testing.T) {
 	v := history.NewView(0)
 	add := func(guard, draft, answer string) {

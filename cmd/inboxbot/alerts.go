@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -18,8 +19,13 @@ import (
 // set up: each blocks until its context ends.
 func (w *parts) watchers(b *bot.Bot, ready func() error) []func(context.Context) error {
 	count := newAlertMetrics(w.reg, w.cfg.AnswerSLO)
-	s := &signs{slo: w.cfg.AnswerSLO, poll: w.cfg.PollInterval, health: b.Health, refused: w.live.refused, drafts: w.drafts, began: time.Now()}
+	drafts := &draftWatch{ask: w.store.WaitingDrafts, now: w.client.Now}
+	drafts.measure(w.reg)
+	s := &signs{slo: w.cfg.AnswerSLO, poll: w.cfg.PollInterval, health: b.Health, refused: w.live.refused, drafts: drafts.waiting, began: time.Now()}
 	var all []func(context.Context) error
+	if w.cfg.Live() {
+		all = append(all, func(ctx context.Context) error { return drafts.follow(ctx, b.Health) })
+	}
 	if w.cfg.AlertURL.Set() {
 		all = append(all, alert.New(alert.Options{
 			URL: w.cfg.AlertURL.Reveal(), Format: alert.Format(w.cfg.AlertFormat), Source: w.source(),
@@ -210,19 +216,77 @@ func (s *signs) unapproved(h bot.Health) (oldest time.Duration, waiting int) {
 }
 
 const (
-	draftsWithin = 2 * time.Second // the store says so, or nobody is told
+	draftsEvery  = 10 * time.Second
+	draftsWithin = 2 * time.Second // the store says so, or what it said before counts
 	mostDrafts   = 100             // are counted
 )
 
-// drafts are those that wait for approval, none when the store does not say.
-func (w *parts) drafts() (oldest time.Duration, waiting int) {
-	ctx, cancel := context.WithTimeout(context.Background(), draftsWithin)
-	defer cancel()
-	found, err := w.store.WaitingDrafts(ctx, mostDrafts)
-	if err != nil || len(found) == 0 {
+// draftWatch knows which drafts wait for approval, so that neither an alert nor a
+// scrape has to ask the store.
+type draftWatch struct {
+	ask func(ctx context.Context, limit int) ([]bot.Draft, error)
+	now func() time.Time // the API's clock
+
+	mu    sync.Mutex
+	first time.Time // when the oldest was made
+	n     int
+}
+
+// follow keeps it up to date until ctx ends, in the process that tells of what is
+// true of all; in the others none wait.
+func (d *draftWatch) follow(ctx context.Context, health func() bot.Health) error {
+	for {
+		d.look(ctx, health())
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-time.After(draftsEvery):
+		}
+	}
+}
+
+func (d *draftWatch) look(ctx context.Context, h bot.Health) {
+	var found []bot.Draft
+	if h.Leads {
+		var err error
+		ctx, cancel := context.WithTimeout(ctx, draftsWithin)
+		found, err = d.ask(ctx, mostDrafts)
+		cancel()
+		if err != nil {
+			return // Health tells of it
+		}
+	}
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.n = len(found)
+	if d.n > 0 {
+		d.first = found[0].MadeAt
+	}
+}
+
+// waiting is how many wait, at most mostDrafts, and for how long the oldest has.
+func (d *draftWatch) waiting() (oldest time.Duration, n int) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.n == 0 {
 		return 0, 0
 	}
-	return w.client.Now().Sub(found[0].MadeAt), len(found)
+	return max(0, d.now().Sub(d.first)), d.n
+}
+
+// measure has Prometheus see it.
+func (d *draftWatch) measure(reg prometheus.Registerer) {
+	reg.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+		Name: "inboxbot_drafts_waiting", Help: "Drafts that wait for approval, 100 being 100 or more; 0 in processes that do not poll.",
+	}, func() float64 {
+		_, n := d.waiting()
+		return float64(n)
+	}), prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+		Name: "inboxbot_oldest_draft_seconds", Help: "How long the oldest draft has waited for approval, 0 when none does.",
+	}, func() float64 {
+		oldest, _ := d.waiting()
+		return oldest.Seconds()
+	}))
 }
 
 // happened is about what has happened and is over.

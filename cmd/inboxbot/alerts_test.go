@@ -15,6 +15,8 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
+
 	"inboxbot/bot"
 	"inboxbot/inboxapi/inboxapitest"
 )
@@ -132,6 +134,9 @@ func TestABotTellsOfADraftThatNobodyApproves(t *testing.T) {
 		if got := hole.told(t); !slices.Equal(got, []string{"started unapproved"}) {
 			s.t.Fatalf("told %q of a draft that has waited for 20 minutes", got)
 		}
+		if n, oldest := gauge(t, s.parts.reg, "inboxbot_drafts_waiting"), gauge(t, s.parts.reg, "inboxbot_oldest_draft_seconds"); n != 1 || oldest < 18*60 || oldest > 20*60 {
+			t.Errorf("measured: %v drafts wait, the oldest for %v s", n, oldest)
+		}
 		waiting, err := s.parts.store.WaitingDrafts(ctx, 10)
 		if err != nil || len(waiting) != 1 {
 			s.t.Fatalf("%d drafts wait, %v", len(waiting), err)
@@ -143,7 +148,60 @@ func TestABotTellsOfADraftThatNobodyApproves(t *testing.T) {
 		if got := hole.told(t); !slices.Equal(got, []string{"started unapproved", "over unapproved"}) {
 			s.t.Errorf("told %q after it was approved", got)
 		}
+		if n, oldest := gauge(t, s.parts.reg, "inboxbot_drafts_waiting"), gauge(t, s.parts.reg, "inboxbot_oldest_draft_seconds"); n != 0 || oldest != 0 {
+			t.Errorf("measured after it was approved: %v drafts wait, the oldest for %v s", n, oldest)
+		}
 	})
+}
+
+// What is known of the drafts is what the store last said, and a scrape does not
+// ask it.
+func TestDraftsAreCountedBetweenScrapes(t *testing.T) {
+	now, asked := time.Date(2026, 11, 24, 12, 0, 0, 0, time.UTC), 0
+	var found []bot.Draft
+	var fails error
+	d := &draftWatch{now: func() time.Time { return now }, ask: func(context.Context, int) ([]bot.Draft, error) { asked++; return found, fails }}
+	reg := prometheus.NewRegistry()
+	d.measure(reg)
+	for _, row := range []struct {
+		name   string
+		health bot.Health
+		found  []bot.Draft
+		fails  error
+		n      float64
+		oldest float64
+		asked  int
+	}{
+		{"none", bot.Health{Leads: true}, nil, nil, 0, 0, 1},
+		{"two", bot.Health{Leads: true}, []bot.Draft{{MadeAt: now.Add(-time.Minute)}, {MadeAt: now}}, nil, 2, 60, 2},
+		{"the store does not say", bot.Health{Leads: true}, nil, errors.New("refused"), 2, 60, 3},
+		{"another process tells", bot.Health{}, nil, nil, 0, 0, 3},
+	} {
+		found, fails = row.found, row.fails
+		d.look(t.Context(), row.health)
+		for range 3 {
+			n, oldest := gauge(t, reg, "inboxbot_drafts_waiting"), gauge(t, reg, "inboxbot_oldest_draft_seconds")
+			if n != row.n || oldest != row.oldest || asked != row.asked {
+				t.Errorf("%s: %v drafts wait, the oldest for %v s; the store was asked %d times", row.name, n, oldest, asked)
+			}
+		}
+	}
+}
+
+// gauge is what a gauge without labels says.
+func gauge(t *testing.T, reg *prometheus.Registry, name string) float64 {
+	t.Helper()
+	families, err := reg.Gather()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, f := range families {
+		if f.GetName() == name {
+			return f.GetMetric()[0].GetGauge().GetValue()
+		}
+	}
+	t.Fatalf("nobody tells %s", name)
+	return 0
 }
 
 func TestSignsForgetWhatHappenedLongAgo(t *testing.T) {

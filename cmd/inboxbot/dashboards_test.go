@@ -409,6 +409,8 @@ var well = map[string]string{
 	`inboxbot_alerts_total{result="failed"}`:        "0",
 	`inboxbot_heartbeats_total{result="failed"}`:    "0",
 	`inboxbot_unanswered_threads`:                   "2",
+	`inboxbot_drafts_waiting`:                       "2",
+	`inboxbot_oldest_draft_seconds`:                 "60",
 	`inboxbot_alerts_total{result="sent"}`:          "0",
 	`inboxbot_heartbeats_total{result="sent"}`:      "0+1",
 	`inboxbot_drafts_overtaken_total`:               "0+1",
@@ -438,6 +440,8 @@ func TestAlertRules(t *testing.T) {
 		{"somebody waits, not too long", values{"inboxbot_oldest_unanswered_seconds": "899"}, time.Hour, ""},
 		{"somebody waits too long", values{"inboxbot_oldest_unanswered_seconds": "901"}, 5 * time.Minute, "InboxbotOldestUnanswered"},
 		{"the SLO is longer here", values{"inboxbot_oldest_unanswered_seconds": "901", "inboxbot_answer_slo_seconds": "3600"}, time.Hour, ""},
+		{"a draft waits, not too long", values{"inboxbot_drafts_waiting": "1", "inboxbot_oldest_draft_seconds": "899"}, time.Hour, ""},
+		{"a draft waits too long", values{"inboxbot_drafts_waiting": "1", "inboxbot_oldest_draft_seconds": "901"}, 5 * time.Minute, "InboxbotDraftsWait"},
 		{"one process does not sweep, the other does", values{"inboxbot_last_sweep_timestamp_seconds": "0"}, time.Hour, ""},
 		{"the token is refused", values{"inboxbot_token_refused": "1"}, 3 * time.Minute, "InboxbotTokenRefused"},
 		{"Redis is away", values{"inboxbot_redis_away": "1"}, 3 * time.Minute, "InboxbotRedisAway"},
@@ -497,6 +501,7 @@ func rendered(t *testing.T) []ruleTest {
 		labels                        map[string]string
 	}{
 		{"InboxbotOldestUnanswered", "inboxbot_oldest_unanswered_seconds", "1230", "Somebody has waited for 20m 30s for an answer", nil},
+		{"InboxbotDraftsWait", "inboxbot_oldest_draft_seconds", "1230", "A draft has waited for 20m 30s to be approved", nil},
 		{"InboxbotModelDown", "inboxbot_model_down_seconds", "125", "The model has not answered for 2m 5s", nil},
 		{"InboxbotAccountOffline", "inboxbot_accounts_offline", "2", "2 account links cannot send", nil},
 		{"InboxbotBudgetNearlyUsed", `inboxbot_budget_used_ratio{kind="usd"}`, "0.83", "83% of the day's budget of usd is used", map[string]string{"kind": "usd"}},

@@ -46,13 +46,17 @@ func (c *demoCmd) Run(ctx context.Context, p *process) error {
 	}
 	if !c.Once {
 		cfg = withConsole(ctx, cfg)
+		if err := canListen(ctx, cfg.HTTPAddr); cfg.HTTPAddr != "" && err != nil {
+			return fmt.Errorf("BOT_HTTP_ADDR: %w: name another, or none, and a free one is taken", err)
+		}
 	}
 	d, err := openDemo(ctx, cfg, p)
 	if err != nil {
 		return err
 	}
 	defer d.close()
-	fmt.Fprintf(p.stdout, "Kestrel Coffee, Tuesday 15:10 in Berlin: %d conversations, a simulated Inbox, %s.\nEach is shown with the guard that decided and why.\n\n", len(demoThreads), d.model)
+	fmt.Fprintf(p.stdout, "Kestrel Coffee, Tuesday 15:10 in Berlin: %d conversations, %d of them waiting for an answer. A simulated Inbox, %s.\nEach of these is shown with the guard that decided and why.\n\n",
+		len(demoThreads), waitingThreads(), d.model)
 	if c.Once {
 		if err := d.bot.Once(ctx); err != nil {
 			return err
@@ -148,14 +152,22 @@ const freeAddress = "127.0.0.1:0"
 // one with that port, whose error says more, when none of twenty is.
 func freeFrom(ctx context.Context, port int) string {
 	at := func(port int) string { return net.JoinHostPort("127.0.0.1", strconv.Itoa(port)) }
-	var lc net.ListenConfig
 	for n := range 20 {
-		if l, err := lc.Listen(ctx, "tcp", at(port+n)); err == nil {
-			_ = l.Close()
+		if canListen(ctx, at(port+n)) == nil {
 			return at(port + n)
 		}
 	}
 	return at(port)
+}
+
+// canListen tells why nothing can be served at addr, nil when it can.
+func canListen(ctx context.Context, addr string) error {
+	var lc net.ListenConfig
+	l, err := lc.Listen(ctx, "tcp", addr)
+	if err != nil {
+		return err
+	}
+	return l.Close()
 }
 
 // invitation says where the console is and what to try there.
@@ -366,7 +378,7 @@ func (scriptedModel) Complete(ctx context.Context, p bot.Prompt) (bot.Completion
 	for _, s := range scripted {
 		if strings.Contains(asked.String(), s.words) {
 			if reply, known := withFacts(s.reply, strings.Join(p.Facts, "\n")); known {
-				d = bot.Decision{Action: s.action, Reply: reply, Confidence: s.sure, Reason: s.reason}
+				d = bot.Decision{Action: s.action, Reply: reply, Confidence: s.sure, Reason: s.reason, Cause: scriptedCauses[s.words]}
 			}
 			break
 		}

@@ -37,10 +37,30 @@ type demoThread struct {
 	notDone bool
 }
 
+// waitingThreads is how many of the conversations wait for an answer when the demo
+// starts: a message request does not, nor one in which the team wrote last.
+func waitingThreads() int {
+	n := 0
+	for _, d := range demoThreads {
+		if !d.request && d.lines[len(d.lines)-1].by == them {
+			n++
+		}
+	}
+	return n
+}
+
 func said(text string, ago time.Duration) line { return line{by: them, text: text, ago: ago} }
 
-// demoThreads is a day at Kestrel Coffee, a small roastery, in no special order.
+// demoThreads is a day at Kestrel Coffee, a small roastery. They write on in this
+// order, so who was not done when the demo starts comes first: before the bot takes
+// what they wrote for all of it.
 var demoThreads = []demoThread{
+	{
+		username: "still_typing", name: "Bea", location: "Hamburg",
+		lines:   []line{said("hello, I was wondering", time.Second)},
+		later:   []string{"whether you take returns if I don't open the bag"},
+		notDone: true,
+	},
 	{
 		username: "mira_koch", name: "Mira Koch", location: "Vienna",
 		lines: []line{said("Hi! Do you ship to Austria, and how long does it take?", 4*time.Minute)},
@@ -110,12 +130,6 @@ var demoThreads = []demoThread{
 			{by: usInX, text: "Yes! Night Shift, 11 EUR for 250 g.", ago: 26 * time.Hour},
 			said("👍 thanks!", 11*time.Minute),
 		},
-	},
-	{
-		username: "still_typing", name: "Bea", location: "Hamburg",
-		lines:   []line{said("hello, I was wondering", time.Second)},
-		later:   []string{"whether you take returns if I don't open the bag"},
-		notDone: true,
 	},
 	{
 		username: "crypto_gains_x", name: "Crypto Gains", request: true,
@@ -196,7 +210,7 @@ var scripted = []struct {
 	sure   float64
 	reason string
 }{
-	{"real person", "handoff", "", 0.99, "asks for a person"},
+	{"real person", "handoff", "", 0.99, "wants to talk to somebody"},
 	{"system prompt", "handoff", "", 0.95, "tries to change what the assistant does"},
 	{"order", "handoff", "", 0.97, "about an order, which the facts do not hold"},
 	{"thanks", "skip", "", 0.96, "a thank-you, nothing to answer"},
@@ -216,3 +230,7 @@ var scripted = []struct {
 	{"12 kg", "handoff", "", 0.92, "ready for an offer, which Robin makes"},
 	{"subscription", "reply", "You get 10 % off, every 2 or 4 weeks, and you can pause or cancel any time, so summer is no problem.", 0.95, "subscription"},
 }
+
+// scriptedCauses are why a person should answer, by an entry's words, where that is
+// not that the facts do not say.
+var scriptedCauses = map[string]bot.Cause{"real person": bot.CauseAsked, "system prompt": bot.CausePolicy}

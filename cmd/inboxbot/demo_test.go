@@ -4,6 +4,8 @@ import (
 	"net"
 	"strings"
 	"testing"
+
+	"inboxbot/inboxapi/inboxapitest"
 )
 
 // TestDemoFindsAPort: two demos on one machine have a console each.
@@ -69,6 +71,26 @@ func TestFactsOfTheScript(t *testing.T) {
 	} {
 		if got, known := withFacts(row.reply, row.facts); got != row.want || known != row.known {
 			t.Errorf("%s: %q, %v", row.name, got, known)
+		}
+	}
+}
+
+// TestWhoIsNotDoneWritesOnFirst: before the bot takes half of what they want for all
+// of it.
+func TestWhoIsNotDoneWritesOnFirst(t *testing.T) {
+	sim := inboxapitest.New(inboxapitest.Options{Seed: 1})
+	defer sim.Close()
+	s := openShop(sim, demoStart)
+	if !s.writeOn(make([]int, len(demoThreads))) {
+		t.Fatal("nobody has more to say")
+	}
+	for i, d := range demoThreads {
+		want := len(d.lines)
+		if d.notDone {
+			want++
+		}
+		if got := len(sim.Transcript(s.threads[i])); got != want {
+			t.Errorf("@%s has %d messages, want %d", d.username, got, want)
 		}
 	}
 }

@@ -57,7 +57,7 @@ type cli struct {
 	Env         envCmd         `cmd:"" help:"Print the names that expressions in the rule file may use."`
 	Schema      schemaCmd      `cmd:"" help:"Print the JSON Schema of the rule file, for editors."`
 	Log         logCmd         `cmd:"" help:"Show what the bot decided and why."`
-	Shadow      shadowCmd      `cmd:"" help:"Show how often a bot in BOT_MODE=shadow would have said what people did."`
+	Shadow      shadowCmd      `cmd:"" help:"Show how often a bot in BOT_MODE=shadow would have done and said what people did."`
 	Forget      forgetCmd      `cmd:"" help:"Erase what the bot keeps of a person, and prove it."`
 	Sim         simCmd         `cmd:"" help:"Serve the simulated Inbox API alone."`
 	Dashboards  dashboardsCmd  `cmd:"" help:"Write a Grafana dashboard and Prometheus alert rules."`

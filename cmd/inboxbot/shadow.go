@@ -20,8 +20,8 @@ type shadowCmd struct {
 	JSON  bool          `name:"json" help:"One JSON object, for machines."`
 }
 
-// Run tells, per guard, how often bots with BOT_MODE=shadow would have said what
-// people did, whatever BOT_MODE is here.
+// Run tells, per guard, how often bots with BOT_MODE=shadow would have done and said
+// what people did, whatever BOT_MODE is here.
 func (c *shadowCmd) Run(ctx context.Context, p *process) error {
 	if c.Since <= 0 {
 		return newConfigError([]string{"--since: write how far to look back, such as 168h"})
@@ -57,23 +57,30 @@ type shadowReport struct {
 	Guards []shadowGuard `json:"guards"`
 }
 
-// shadowGuard is how one guard's drafts compare with what people answered.
+// shadowGuard is how what one guard would have had the bot do and say compares with
+// what people did.
 type shadowGuard struct {
-	Guard      string       `json:"guard"`
-	Compared   int          `json:"compared"`
-	Unanswered int          `json:"unanswered"` // beside these, with a draft that nobody answered anything to
-	SameFacts  int          `json:"sameFacts"`
-	Likeness   float64      `json:"likeness"`      // median
-	Length     int          `json:"lengthPercent"` // median, of the answers
-	Worst      []shadowCase `json:"worst"`
+	Guard       string       `json:"guard"`
+	Decided     int          `json:"decided"` // messages, as far as it is known what people did
+	SameOutcome int          `json:"sameOutcome"`
+	HandedOver  int          `json:"handedOver"` // by the bot, whatever people did
+	Unanswered  int          `json:"unanswered"` // not left alone by the bot, and nobody answered
+	Missed      int          `json:"missed"`     // left alone by the bot, and a person answered
+	Compared    int          `json:"compared"`   // drafts with an answer
+	SameFacts   int          `json:"sameFacts"`
+	Likeness    float64      `json:"likeness"`      // median
+	Length      int          `json:"lengthPercent"` // median, of the answers
+	Worst       []shadowCase `json:"worst"`
+	Misses      []shadowCase `json:"misses"`
 }
 
-// shadowCase is one draft beside an answer. The words are no longer kept when both
-// are empty.
+// shadowCase is one draft beside an answer, or an answer to what the bot would have
+// left alone. The words are no longer kept when both are empty.
 type shadowCase struct {
 	At       time.Time `json:"at"`
 	Thread   string    `json:"thread"`
 	Prospect string    `json:"prospect"`
+	Asked    string    `json:"asked"`
 	Likeness float64   `json:"likeness"`
 	history.Compared
 }
@@ -99,13 +106,15 @@ func shadowReportOf(ctx context.Context, store *redisstore.Store, since time.Tim
 		before = page[len(page)-1].ID
 	}
 	for _, a := range history.Agree(found) {
-		g := shadowGuard{Guard: a.Guard, Compared: a.Compared, Unanswered: a.Unanswered, SameFacts: a.SameFacts, Likeness: a.Likeness, Length: a.Length, Worst: []shadowCase{}}
-		for _, e := range a.Worst {
-			one, err := shadowCaseOf(ctx, store, e)
-			if err != nil {
-				return r, err
-			}
-			g.Worst = append(g.Worst, one)
+		g := shadowGuard{
+			Guard: a.Guard, Decided: a.Decided, SameOutcome: a.SameOutcome, HandedOver: a.HandedOver, Unanswered: a.Unanswered, Missed: a.Missed,
+			Compared: a.Compared, SameFacts: a.SameFacts, Likeness: a.Likeness, Length: a.Length,
+		}
+		var err, err2 error
+		g.Worst, err = shadowCasesOf(ctx, store, a.Worst)
+		g.Misses, err2 = shadowCasesOf(ctx, store, a.Misses)
+		if err := errors.Join(err, err2); err != nil {
+			return r, err
 		}
 		r.Guards = append(r.Guards, g)
 	}
@@ -122,50 +131,75 @@ func olderThan(page []history.Entry, t time.Time) bool {
 	return false
 }
 
-func shadowCaseOf(ctx context.Context, store *redisstore.Store, e history.Entry) (shadowCase, error) {
-	c := shadowCase{At: e.At, Thread: e.Thread, Prospect: e.Prospect, Likeness: e.Shadow.Likeness}
-	d, err := store.LogDetail(ctx, e.ID)
-	if err != nil && !errors.Is(err, redisstore.ErrNoDetail) {
-		return c, err
+func shadowCasesOf(ctx context.Context, store *redisstore.Store, entries []history.Entry) ([]shadowCase, error) {
+	all := []shadowCase{}
+	for _, e := range entries {
+		c := shadowCase{At: e.At, Thread: e.Thread, Prospect: e.Prospect, Asked: e.Asked, Likeness: e.Shadow.Likeness}
+		d, err := store.LogDetail(ctx, e.ID)
+		if err != nil && !errors.Is(err, redisstore.ErrNoDetail) {
+			return nil, err
+		}
+		if d.Shadow != nil {
+			c.Compared = *d.Shadow
+		}
+		all = append(all, c)
 	}
-	if d.Shadow != nil {
-		c.Compared = *d.Shadow
-	}
-	return c, nil
+	return all, nil
 }
 
 // print writes r for people.
 func (r shadowReport) print(w io.Writer, zone *time.Location) error {
-	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(table, "GUARD\tCOMPARED\tSAME FACTS\tWORDS ALIKE\tANSWER'S LENGTH\tNOBODY ANSWERED")
-	for _, g := range r.Guards {
-		fmt.Fprintf(table, "%s\t%d\t%d (%d %%)\t%.0f %%\t%d %%\t%d\n",
-			clip(g.Guard, 60), g.Compared, g.SameFacts, 100*g.SameFacts/max(1, g.Compared), 100*g.Likeness, g.Length, g.Unanswered)
-	}
-	if err := table.Flush(); err != nil {
-		return err
-	}
 	var b strings.Builder
-	b.WriteString("\nwords alike and length (of what people answered, beside the draft) are medians\n")
+	table := tabwriter.NewWriter(&b, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(table, "GUARD\tDECIDED\tSAME OUTCOME\tHANDED OVER\tNOBODY ANSWERED\tLEFT ALONE, ANSWERED")
+	drafts := 0
 	for _, g := range r.Guards {
+		fmt.Fprintf(table, "%s\t%d\t%s\t%d\t%d\t%d\n", clip(g.Guard, 60), g.Decided, share(g.SameOutcome, g.Decided), g.HandedOver, g.Unanswered, g.Missed)
+		drafts += g.Compared
+	}
+	_ = table.Flush() // into memory
+	b.WriteString("\nthe outcome is the same where a person answered what the bot would have answered or handed over,\nand nobody what it would have left alone\n")
+	if drafts > 0 {
+		b.WriteString("\n")
+		fmt.Fprintln(table, "GUARD\tDRAFTS WITH AN ANSWER\tSAME FACTS\tWORDS ALIKE\tANSWER'S LENGTH")
+	}
+	for _, g := range r.Guards {
+		if g.Compared > 0 {
+			fmt.Fprintf(table, "%s\t%d\t%s\t%.0f %%\t%d %%\n", clip(g.Guard, 60), g.Compared, share(g.SameFacts, g.Compared), 100*g.Likeness, g.Length)
+		}
+	}
+	_ = table.Flush()
+	if drafts > 0 {
+		b.WriteString("\nwords alike and length (of what people answered, beside the draft) are medians\n")
+	}
+	for _, g := range r.Guards {
+		if len(g.Misses) > 0 {
+			fmt.Fprintf(&b, "\n%s, left alone by the bot and answered by a person:\n", clip(g.Guard, 60))
+		}
+		for _, c := range g.Misses {
+			c.print(&b, zone, "asked", c.Asked)
+		}
 		if len(g.Worst) > 0 {
 			fmt.Fprintf(&b, "\n%s, furthest apart:\n", clip(g.Guard, 60))
 		}
 		for _, c := range g.Worst {
-			c.print(&b, zone)
+			c.print(&b, zone, "bot", c.Draft)
 		}
 	}
 	_, err := io.WriteString(w, b.String())
 	return err
 }
 
-func (c shadowCase) print(b *strings.Builder, zone *time.Location) {
+func share(n, of int) string { return fmt.Sprintf("%d (%d %%)", n, 100*n/max(1, of)) }
+
+// print writes c for people: what a person answered, beside other words.
+func (c shadowCase) print(b *strings.Builder, zone *time.Location, who, text string) {
 	fmt.Fprintf(b, "  %s  @%s  %s\n", c.At.In(zone).Format("Jan _2 15:04"), clip(c.Prospect, 30), clip(c.Thread, 60))
 	if c.Draft == "" && c.Answer == "" {
 		b.WriteString("    the words are not kept any more\n")
 		return
 	}
-	for _, side := range []struct{ who, text string }{{"bot", c.Draft}, {"person", c.Answer}} {
+	for _, side := range []struct{ who, text string }{{who, text}, {"person", c.Answer}} {
 		for line := range strings.Lines(side.text) {
 			fmt.Fprintf(b, "    %-6s > %s\n", side.who, clip(line, 300))
 		}

@@ -20,11 +20,10 @@ func TestShadowReport(t *testing.T) {
 	}
 	defer end()
 	now, n := time.Date(2026, 11, 24, 12, 0, 0, 0, time.UTC), 0
-	compare := func(ago time.Duration, guard, draft, answer string) {
-		c := bot.Compare(draft, answer)
+	add := func(ago time.Duration, guard string, c bot.Comparison) {
 		c.Guard = guard
 		h := bot.Handled{
-			Thread: fmt.Sprint("t", n), Message: "m", Prospect: "mira\x1b[2J_koch", At: now.Add(-ago), Outcome: bot.Skip, Guard: "shadow", Mode: "shadow", Shadow: &c,
+			Thread: fmt.Sprint("t", n), Message: "m", Prospect: "mira\x1b[2J_koch", Asked: "thx\x1b[2J", At: now.Add(-ago), Outcome: bot.Skip, Guard: "shadow", Mode: "shadow", Shadow: &c,
 		}
 		n++
 		e, d := history.Of(h)
@@ -32,6 +31,7 @@ func TestShadowReport(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
+	compare := func(ago time.Duration, guard, draft, answer string) { add(ago, guard, bot.Compare(draft, answer)) }
 	compare(200*time.Hour, "pricing", "too old", "to be told")
 	for range 1200 { // more than a page of the log
 		compare(3*time.Hour, "default", "Thanks a lot!", "Thanks a lot!")
@@ -43,6 +43,10 @@ func TestShadowReport(t *testing.T) {
 		compare(time.Hour, "pricing", "It is 9 EUR.", "") // nobody answered
 	}
 	compare(time.Hour, "quiet", "Thanks!", "")
+	add(time.Hour, "vip", bot.Comparison{Would: bot.Handoff, Answer: "Of course."})
+	add(time.Hour, "vip", bot.Comparison{Would: bot.Handoff})
+	add(time.Hour, "thanks", bot.Comparison{Would: bot.Skip})
+	add(time.Hour, "thanks", bot.Comparison{Would: bot.Skip, Answer: "See you on Monday\x07"})
 
 	r, err := shadowReportOf(t.Context(), store, now.Add(-168*time.Hour))
 	if err != nil {
@@ -52,10 +56,19 @@ func TestShadowReport(t *testing.T) {
 	if err := r.print(&b, time.UTC); err != nil {
 		t.Fatal(err)
 	}
-	const want = `GUARD    COMPARED  SAME FACTS    WORDS ALIKE  ANSWER'S LENGTH  NOBODY ANSWERED
-default  1200      1200 (100 %)  100 %        100 %            0
-pricing  2         1 (50 %)      33 %         72 %             3
-quiet    0         0 (0 %)       0 %          0 %              1
+	const want = `GUARD    DECIDED  SAME OUTCOME  HANDED OVER  NOBODY ANSWERED  LEFT ALONE, ANSWERED
+default  1200     1200 (100 %)  0            0                0
+pricing  5        2 (40 %)      0            3                0
+thanks   2        1 (50 %)      0            0                1
+vip      2        1 (50 %)      2            1                0
+quiet    1        0 (0 %)       0            1                0
+
+the outcome is the same where a person answered what the bot would have answered or handed over,
+and nobody what it would have left alone
+
+GUARD    DRAFTS WITH AN ANSWER  SAME FACTS    WORDS ALIKE  ANSWER'S LENGTH
+default  1200                   1200 (100 %)  100 %        100 %
+pricing  2                      1 (50 %)      33 %         72 %
 
 words alike and length (of what people answered, beside the draft) are medians
 
@@ -67,6 +80,11 @@ pricing, furthest apart:
     person > Bye
     only the bot: 9
     only the person: 12
+
+thanks, left alone by the bot and answered by a person:
+  Nov 24 11:00  @mira [2J_koch  t1210
+    asked  > thx [2J
+    person > See you on Monday
 `
 	if b.String() != want {
 		t.Errorf("got\n%swant\n%s", b.String(), want)

@@ -50,6 +50,8 @@ func attacked(t *testing.T) *world {
 		e.Guard, e.Mode, e.Shadow = "shadow", "shadow", &history.Shadow{Guard: "default", Added: 1, Left: 1, Likeness: 0.2, Length: 140}
 	})
 	w.keep(shadow, history.Detail{Shadow: &history.Compared{Draft: text, Answer: text, Added: []string{attack, unbroken}, Left: []string{attack}}})
+	shadow.Asked, shadow.Shadow = text, &history.Shadow{Guard: "default", Would: bot.Skip}
+	w.keep(shadow, history.Detail{Shadow: &history.Compared{Answer: text}})
 	for i := range 3 {
 		d := w.wait(fmt.Sprint("t", i+1), attack, text, time.Hour)
 		d.Asked, d.Reason = text, text

@@ -131,17 +131,22 @@ func TestShadowPage(t *testing.T) {
 	if got := words(w.get("/shadow")); !strings.Contains(got, "Nothing was compared") || !strings.Contains(got, "BOT_MODE=shadow") {
 		t.Errorf("nothing: %s", got)
 	}
-	for i, answer := range []string{"It is 9 EUR.", "It is 9 EUR.", "It is 12 EUR, see https://kestrel.example", ""} {
-		c := bot.Compare("It is 9 EUR.", answer)
+	price := func(answer string) bot.Comparison { return bot.Compare("It is 9 EUR.", answer) }
+	for i, c := range []bot.Comparison{
+		price("It is 9 EUR."), price("It is 9 EUR."), price("It is 12 EUR, see https://kestrel.example"), price(""),
+		{Would: bot.Handoff, Answer: "Of course."},
+		{Would: bot.Skip, Answer: "See https://kestrel.example/monday"},
+	} {
 		c.Guard = "pricing"
 		e, d := history.Of(bot.Handled{
-			Thread: fmt.Sprint("t", i), Message: "m", Prospect: "ann", At: time.Now(), Outcome: bot.Skip, Guard: "shadow", Mode: "shadow", Shadow: &c,
+			Thread: fmt.Sprint("t", i), Message: "m", Prospect: "ann", Asked: "thx", At: time.Now(), Outcome: bot.Skip, Guard: "shadow", Mode: "shadow", Shadow: &c,
 		})
 		w.keep(e, d)
 	}
 	got := words(w.get("/shadow"))
 	for _, want := range []string{
-		"Drafts compared 3", "With the same facts 67 % 2", "pricing 3 2 (67 %) 100 % 100 % 1", "Nobody answered 1 where the bot would have", "Furthest apart: pricing", "It is 9 EUR. Only here: 9", "It is 12 EUR, see https://kestrel.example",
+		"Same outcome 67 % 4 of 6 messages", "Same facts 67 % 2 of 3 drafts", "Nobody answered 1 where", "Only a person answered 1 where",
+		"pricing 6 4 (67 %) 1 1 1", "pricing 3 2 (67 %) 100 % 100 %", "Left alone by the botthx What a person answeredSee https://kestrel.example/monday", "Furthest apart: pricing", "It is 9 EUR. Only here: 9", "It is 12 EUR, see https://kestrel.example",
 		"Only here: 12, https://kestrel.example",
 	} {
 		if !strings.Contains(got, want) {

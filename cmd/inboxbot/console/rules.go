@@ -60,6 +60,7 @@ type Change struct {
 // rulesData is what is in force and what was.
 type rulesData struct {
 	Generation Generation
+	Coming     string // the hash of a newer one that is published and not yet in force here
 	Where      string
 	Files      []file
 	Past       []pastData
@@ -80,7 +81,8 @@ type file struct {
 // pastData is an entry of the history.
 type pastData struct {
 	redisstore.Published
-	InForce bool
+	InForce bool // in this process
+	Coming  bool // published, and not yet in force here
 	Who     string
 }
 
@@ -110,19 +112,17 @@ const (
 )
 
 func (c *Console) rules(w http.ResponseWriter, r *http.Request, v *visit) error {
-	d := rulesData{Generation: c.generation(), Editable: c.Publisher != nil && v.Operator()}
-	texts, where := c.Rules.Texts()
-	d.Files, d.Where = filesOf(texts), where
+	var past []redisstore.Published
 	if c.Publisher != nil {
-		past, err := c.past(r.Context())
-		if err != nil {
+		var err error
+		if past, err = c.past(r.Context()); err != nil {
 			return err
 		}
-		for i, p := range past {
-			p.At = c.shownAt(p.At)
-			d.Past = append(d.Past, pastData{p, i == 0, cmp.Or(p.By, "somebody")})
-		}
 	}
+	d := rulesData{Generation: c.generation(), Editable: c.Publisher != nil && v.Operator()}
+	d.show(past, c.shownAt)
+	texts, where := c.Rules.Texts()
+	d.Files, d.Where = filesOf(texts), where
 	recent := c.Bot.Recent()
 	d.Recent = len(recent)
 	q := r.URL.Query()
@@ -132,6 +132,21 @@ func (c *Console) rules(w http.ResponseWriter, r *http.Request, v *visit) error 
 	}
 	c.render(w, r, v, page{Title: "Rules and prompts", Template: "rules", Data: d})
 	return nil
+}
+
+// show tells of the history, the newest first. This process follows it within two
+// seconds, unless it refuses the newest.
+func (d *rulesData) show(past []redisstore.Published, shownAt func(time.Time) time.Time) {
+	now, known := d.Generation, false
+	for i, p := range past {
+		p.At = shownAt(p.At)
+		one := pastData{Published: p, Who: cmp.Or(p.By, "somebody"), InForce: !known && p.Hash == now.Hash}
+		known = known || one.InForce
+		if one.Coming = i == 0 && !one.InForce && now.Refused == nil; one.Coming {
+			d.Coming = p.Hash
+		}
+		d.Past = append(d.Past, one)
+	}
 }
 
 func (c *Console) past(ctx context.Context) ([]redisstore.Published, error) {

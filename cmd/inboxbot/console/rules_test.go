@@ -87,6 +87,40 @@ func TestRulesPage(t *testing.T) {
 	}
 }
 
+// TestRulesComeIntoForce: what is published and what this process works with differ
+// for up to two seconds, and for as long as it refuses the newest.
+func TestRulesComeIntoForce(t *testing.T) {
+	w := newWorld(t, published)
+	first := w.publish("the first", map[string]string{"rules.yaml": shelfRules, "system.tmpl": "Be kind."})
+	second := w.publish("shorter", map[string]string{"rules.yaml": shelfRules, "system.tmpl": "Be brief."})
+	coming := "Generation " + second + " is coming into force, within two seconds."
+	for _, row := range []struct {
+		name       string
+		gen        Generation
+		want, lack []string
+	}{
+		{"it is coming", Generation{Hash: first}, []string{"Generation " + first + " is in force", coming, second + " coming into force", first + " in force"}, []string{second + " in force"}},
+		{"it is there", Generation{Hash: second}, []string{"Generation " + second + " is in force", second + " in force"}, []string{"coming into force", first + " in force"}},
+		{"it is refused", Generation{Hash: first, Refused: errors.New("no such template")}, []string{"Generation " + first + " is in force", first + " in force", "refused"}, []string{"coming into force", second + " in force"}},
+		{"it is the first", Generation{}, []string{"No generation is in force yet.", coming}, []string{first + " in force"}},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			w.gen = row.gen
+			got := words(w.get("/rules"))
+			for _, want := range row.want {
+				if !strings.Contains(got, want) {
+					t.Errorf("lacks %q:\n%s", want, got)
+				}
+			}
+			for _, lack := range row.lack {
+				if strings.Contains(got, lack) {
+					t.Errorf("has %q:\n%s", lack, got)
+				}
+			}
+		})
+	}
+}
+
 // TestTryExpression: for whom an expression fires, and what it read.
 func TestTryExpression(t *testing.T) {
 	for _, row := range []struct {
@@ -210,6 +244,7 @@ func TestHistoryAndRollback(t *testing.T) {
 	w := newWorld(t, published)
 	first := w.publish("the first", map[string]string{"rules.yaml": shelfRules, "system.tmpl": "Hello"})
 	second := w.publish("shorter", map[string]string{"rules.yaml": shelfRules, "hi.tmpl": "Hi\u202e"})
+	w.gen = Generation{Hash: second}
 	got := words(w.get("/rules"))
 	for _, want := range []string{second + " in force", "robin shorter what changed", first, "robin the first the first Return to this generation"} {
 		if !strings.Contains(got, want) {

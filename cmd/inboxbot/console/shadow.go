@@ -8,24 +8,23 @@ import (
 	"inboxbot/bot/history"
 )
 
-// shadowData is how often drafts that nobody saw would have said what people did.
+// shadowData is how often the bot would have done and said what people did.
 type shadowData struct {
 	Periods   []period
 	Period    period
 	Guards    []shadowGuard
-	Compared  int
-	SameFacts int
-	Alone     int  // drafts to which nobody answered anything
-	Shadowing bool // this bot works in the shadow
+	All       history.Agreement // the counts of all guards together
+	Shadowing bool              // this bot works in the shadow
 }
 
-// shadowGuard is one guard's part, with what is furthest apart.
+// shadowGuard is one guard's part, with the words of what is furthest apart and of
+// what it would have missed.
 type shadowGuard struct {
 	history.Agreement
-	Cases []shadowCase
+	Apart, Misses []shadowCase
 }
 
-// shadowCase is a draft beside an answer; without the words when they are no
+// shadowCase is a person's answer beside a draft, or beside nothing; without the words when they are no
 // longer kept.
 type shadowCase struct {
 	history.Entry
@@ -45,22 +44,30 @@ func (c *Console) shadowOf(r *http.Request, q url.Values) shadowData {
 	if i := slices.IndexFunc(d.Periods, func(p period) bool { return p.Name == q.Get("for") }); i >= 0 {
 		d.Period = d.Periods[i]
 	}
-	cases := 0
+	left := mostCases
 	for _, a := range c.Log.Shadow(history.Filter{From: d.Period.since(c.Now().In(c.Zone))}) {
-		d.Compared += a.Compared
-		d.SameFacts += a.SameFacts
-		d.Alone += a.Unanswered
-		g := shadowGuard{Agreement: a}
-		for _, e := range a.Worst {
-			one := shadowCase{Entry: e}
-			if cases++; cases <= mostCases {
-				if detail, err := c.detail(r.Context(), e.ID); err == nil {
-					one.Words = detail.Shadow
-				}
-			}
-			g.Cases = append(g.Cases, one)
-		}
-		d.Guards = append(d.Guards, g)
+		d.All.Decided += a.Decided
+		d.All.SameOutcome += a.SameOutcome
+		d.All.Unanswered += a.Unanswered
+		d.All.Missed += a.Missed
+		d.All.Compared += a.Compared
+		d.All.SameFacts += a.SameFacts
+		d.Guards = append(d.Guards, shadowGuard{a, c.casesOf(r, a.Worst, &left), c.casesOf(r, a.Misses, &left)})
 	}
 	return d
+}
+
+// casesOf reads the words of comparisons, as long as some are left to be read.
+func (c *Console) casesOf(r *http.Request, entries []history.Entry, left *int) []shadowCase {
+	var cases []shadowCase
+	for _, e := range entries {
+		one := shadowCase{Entry: e}
+		if *left--; *left >= 0 {
+			if detail, err := c.detail(r.Context(), e.ID); err == nil {
+				one.Words = detail.Shadow
+			}
+		}
+		cases = append(cases, one)
+	}
+	return cases
 }
