@@ -188,6 +188,7 @@ const biggestDetail = 2 << 20
 // deflate makes prompts about a third as long.
 func deflate(text []byte) string {
 	var out strings.Builder
+	out.Grow(len(text) / 2)
 	_ = flate.StatelessDeflate(&out, text, true, nil) // into memory
 	return out.String()
 }
