@@ -305,9 +305,11 @@ func (h *handling) ask(ctx context.Context) error {
 	b := h.bot
 	th, err := b.thinker(h.gen).think(ctx, h.conv, h.verdict)
 	if th.Tokens != (Tokens{}) {
-		if _, err := b.spent(ctx, th.Tokens); err != nil {
-			b.complain("redis", fmt.Errorf("costs: %w", err))
-		}
+		h.costs.Go(func() { // nothing of this thread depends on the sum
+			if _, err := b.spent(ctx, th.Tokens); err != nil {
+				b.complain("redis", fmt.Errorf("costs: %w", err))
+			}
+		})
 		b.Metrics.usd.Add(b.cfg.Prices.USD(th.Tokens))
 	}
 	if th.Prompt.Template != "" && b.Model != nil {

@@ -7,6 +7,7 @@ import (
 	"math/rand/v2"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"inboxbot/inboxapi"
@@ -24,6 +25,7 @@ func (b *Bot) handle(ctx context.Context, c *candidate) result {
 	}
 	h := &handling{bot: b, c: c, gen: &gen, lease: lease, started: time.Now()}
 	defer h.release(ctx)
+	defer h.costs.Wait()
 
 	switch lease.Record.State {
 	case StateIntent: // somebody may have sent: never again
@@ -155,7 +157,8 @@ type handling struct {
 	thought  Thought
 	compared *Comparison // with what a person answered
 	started  time.Time
-	released bool // the lease was given up with the last move
+	costs    sync.WaitGroup // the day's account, being written
+	released bool           // the lease was given up with the last move
 }
 
 // judgeRow judges what the list row tells, when it is new enough to be a verdict

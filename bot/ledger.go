@@ -121,6 +121,13 @@ func (r Record) Done(id string, at time.Time) bool {
 	return r.State.Terminal() && !r.Newer(id, at)
 }
 
+// Note says that a thread's message was seen and waits, to be looked at again after
+// a time.
+type Note struct {
+	Record Record // its State counts for nothing
+	Again  time.Duration
+}
+
 // Ledger keeps the records. A record is moved by a lease, except where a fact is
 // recorded (sent, waiting). Every move may be repeated: a store that lost its
 // answer asks again, and the same move by the same lease succeeds.
@@ -148,6 +155,9 @@ type Ledger interface {
 	//	          terminal for an older one. No lease needed (l may be zero but for
 	//	          Thread); retry stays retry. again 0 takes it off the open threads.
 	Advance(ctx context.Context, l Lease, next Record, again time.Duration) error
+	// Note moves records to waiting as Advance does without a lease, in one round
+	// trip for up to 100. One that is refused keeps no other from being moved.
+	Note(ctx context.Context, notes []Note) error
 	// Records returns what is known of the threads; one that is not known has a
 	// zero State. One round trip for up to 1,000 threads.
 	Records(ctx context.Context, threadIDs []string) (map[string]Record, error)

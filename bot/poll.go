@@ -2,11 +2,10 @@ package bot
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"time"
-
-	"golang.org/x/sync/errgroup"
 
 	"inboxbot/inboxapi"
 )
@@ -31,7 +30,6 @@ const (
 	deepEvery    = 15 * time.Minute // how often a walk goes to the horizon
 	leaderTTL    = 15 * time.Second
 	dueBatch     = 200
-	notesAtOnce  = 8 // rows of a page that are judged and noted at a time
 )
 
 // views are the lists a sweep walks. The view no-reply is a part of default, and
@@ -175,11 +173,15 @@ func (b *Bot) consider(ctx context.Context, page *inboxapi.ThreadPage, readAt ti
 	b.state.storeAnswered(err)
 	gen := b.Generation()
 	noStore := err != nil
-	var judging errgroup.Group
-	judging.SetLimit(notesAtOnce)
+	var judged judgedRows
+	var errs []error
 	for _, row := range rows {
 		c := &candidate{thread: row.ID, row: row, readAt: readAt, page: ref, record: records[row.ID], due: time.Now()}
-		judging.Go(func() error { return b.judgeRow(ctx, &gen, c, noStore) }) // should it fail, the others can be judged all the same
+		errs = append(errs, b.judgeRow(ctx, &gen, c, noStore, &judged)) // should it fail, the others can be judged all the same
+	}
+	b.write(ctx, judged.notes...)
+	for _, c := range judged.work {
+		b.work.offer(c)
 	}
 	for _, row := range hiding {
 		b.work.offer(&candidate{thread: row.ID, row: row, readAt: readAt, page: ref, record: records[row.ID], due: time.Now(), behind: true})
@@ -187,7 +189,20 @@ func (b *Bot) consider(ctx context.Context, page *inboxapi.ThreadPage, readAt ti
 	for _, id := range ids[:garbled] {
 		b.work.offer(&candidate{thread: id, record: records[id], due: time.Now(), behind: true})
 	}
-	return judging.Wait()
+	return errors.Join(errs...)
+}
+
+// judgedRows is what judging rows brings: notes, and work to be offered once they
+// are written.
+type judgedRows struct {
+	notes []Note
+	work  []*candidate
+}
+
+func (j *judgedRows) note(n Note, ok bool) {
+	if ok {
+		j.notes = append(j.notes, n)
+	}
 }
 
 // unreadable picks the threads that have to be read themselves because their list
@@ -243,7 +258,7 @@ func (b *Bot) isCampaigns(row *inboxapi.Thread) bool {
 
 // judgeRow decides from a list row whether a thread is work, and for when. With
 // noStore it writes nothing down.
-func (b *Bot) judgeRow(ctx context.Context, gen *Generation, c *candidate, noStore bool) error {
+func (b *Bot) judgeRow(ctx context.Context, gen *Generation, c *candidate, noStore bool, judged *judgedRows) error {
 	last := c.row.LastMessage
 	if c.record.Done(last.ID, last.CreatedAt) {
 		if !b.shadowing() { // there the thread is kept for the answer of a person
@@ -273,13 +288,13 @@ func (b *Bot) judgeRow(ctx context.Context, gen *Generation, c *candidate, noSto
 		c.due, c.parked = time.Now().Add(again), true
 		b.report(ctx, gen, conv, Thought{Verdict: v}, 0, nil)
 		if !noStore {
-			b.note(ctx, conv, v, again)
+			judged.note(b.noteOf(conv, v, again))
 		}
 	case noStore:
 	case c.record.State != StateIntent && c.record.State != StateHanding:
-		b.note(ctx, conv, v, time.Millisecond)
+		judged.note(b.noteOf(conv, v, time.Millisecond))
 	}
-	b.work.offer(c)
+	judged.work = append(judged.work, c)
 	return nil
 }
 
@@ -295,6 +310,22 @@ func (b *Bot) fading(c *Conversation, v Verdict) bool {
 // message. From then on it is open: whatever becomes of this process or of the
 // API's lists, it will be looked at again.
 func (b *Bot) note(ctx context.Context, c *Conversation, v Verdict, again time.Duration) {
+	if n, ok := b.noteOf(c, v, again); ok {
+		b.write(ctx, n)
+	}
+}
+
+func (b *Bot) write(ctx context.Context, notes ...Note) {
+	if len(notes) == 0 {
+		return
+	}
+	if err := b.Ledger.Note(ctx, notes); err != nil {
+		b.complain("redis", fmt.Errorf("note: %w", err))
+	}
+}
+
+// noteOf is what note writes, if anything is new.
+func (b *Bot) noteOf(c *Conversation, v Verdict, again time.Duration) (n Note, isNew bool) {
 	last, ok := c.about()
 	if !ok || last.ID == "" {
 		return
@@ -318,9 +349,7 @@ func (b *Bot) note(ctx context.Context, c *Conversation, v Verdict, again time.D
 	if r := c.Record; r.State == StateWaiting && !r.SeenAt.IsZero() && !b.fading(c, v) {
 		next.SeenAt = r.SeenAt // the message before it waits still
 	}
-	if err := b.Ledger.Advance(ctx, Lease{Thread: c.Thread.ID}, next, again); err != nil {
-		b.complain("redis", fmt.Errorf("note: %w", err))
-	}
+	return Note{next, again}, true
 }
 
 // close takes a thread that is deliberately left alone off the open list.

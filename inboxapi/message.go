@@ -89,12 +89,21 @@ func (c *Client) ListMessages(ctx context.Context, threadID string, q MessageQue
 	return page, nil
 }
 
+type messageShape[Rows any] struct {
+	Messages   Rows            `json:"messages"`
+	NextCursor json.RawMessage `json:"nextCursor"`
+	IsSyncing  bool            `json:"isSyncing"`
+}
+
+// decodeMessagePage reads a page as decodeThreadPage does.
 func decodeMessagePage(body []byte) (*MessagePage, error) {
-	var shape struct {
-		Messages   json.RawMessage `json:"messages"`
-		NextCursor json.RawMessage `json:"nextCursor"`
-		IsSyncing  bool            `json:"isSyncing"`
+	var whole messageShape[[]Message]
+	if json.Unmarshal(body, &whole) == nil && whole.Messages != nil && all(whole.Messages, messageID) {
+		if next, err := decodeCursor(whole.NextCursor); err == nil {
+			return &MessagePage{Messages: whole.Messages, Next: next, IsSyncing: whole.IsSyncing}, nil
+		}
 	}
+	var shape messageShape[json.RawMessage]
 	if err := decode(body, &shape); err != nil {
 		return nil, err
 	}

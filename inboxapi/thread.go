@@ -163,11 +163,21 @@ func (c *Client) ListThreads(ctx context.Context, q ThreadQuery) (*ThreadPage, e
 	return page, nil
 }
 
+type threadShape[Rows any] struct {
+	Threads    Rows            `json:"threads"`
+	NextCursor json.RawMessage `json:"nextCursor"`
+}
+
+// decodeThreadPage reads most pages at once, and one that has something wrong with
+// it row by row.
 func decodeThreadPage(body []byte) (*ThreadPage, error) {
-	var shape struct {
-		Threads    json.RawMessage `json:"threads"`
-		NextCursor json.RawMessage `json:"nextCursor"`
+	var whole threadShape[[]Thread]
+	if json.Unmarshal(body, &whole) == nil && whole.Threads != nil && all(whole.Threads, threadID) {
+		if next, err := decodeCursor(whole.NextCursor); err == nil {
+			return &ThreadPage{Threads: whole.Threads, Next: next}, nil
+		}
 	}
+	var shape threadShape[json.RawMessage]
 	if err := decode(body, &shape); err != nil {
 		return nil, err
 	}

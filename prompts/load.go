@@ -350,7 +350,7 @@ func (l *loader) prove(s *Set) {
 	}
 	for _, name := range s.names {
 		l.proveOne(name+tmplExt, func(c *bot.Conversation) error {
-			system, err := s.system(name, newData(c, tried, s.options.Timezone))
+			system, _, err := s.system(name, newData(c, tried, s.options.Timezone))
 			switch {
 			case err != nil:
 				return err

@@ -129,10 +129,9 @@ func (s *Set) Prompt(c *bot.Conversation, template, guard string) (bot.Prompt, e
 	}
 	p := bot.Prompt{Template: name, Facts: s.facts}
 	var err error
-	if p.System, err = s.system(name, newData(c, guard, s.options.Timezone)); err != nil {
+	if p.System, p.Tokens, err = s.system(name, newData(c, guard, s.options.Timezone)); err != nil {
 		return bot.Prompt{}, fmt.Errorf("prompt %s: %w", name, err)
 	}
-	p.Tokens = estimate(p.System) + perMessage
 	if p.Chat, p.Dropped, err = transcript(c, s.options.MaxTokens-p.Tokens); err != nil {
 		return bot.Prompt{}, err
 	}
@@ -142,21 +141,20 @@ func (s *Set) Prompt(c *bot.Conversation, template, guard string) (bot.Prompt, e
 	return p, nil
 }
 
-// system renders a system text.
-func (s *Set) system(name string, d Data) (string, error) {
+// system renders a system text and estimates what it costs as a message.
+func (s *Set) system(name string, d Data) (text string, tokens int, err error) {
 	// A token is estimated at no more than four bytes. White space around the
 	// text is not sent, so there may be more.
-	text, err := s.render(name+tmplExt, d, 4*s.options.MaxTokens+8<<10)
-	if err != nil {
-		return "", err
+	if text, err = s.render(name+tmplExt, d, 4*s.options.MaxTokens+8<<10); err != nil {
+		return "", 0, err
 	}
 	// One that leaves less than an eighth for what was said would make a bot
 	// that does not listen.
 	most := s.options.MaxTokens * 7 / 8
-	if n := estimate(text) + perMessage; n > most {
-		return "", fmt.Errorf("%w: %d tokens of at most %d", ErrOverBudget, n, most)
+	if tokens = estimate(text) + perMessage; tokens > most {
+		return "", 0, fmt.Errorf("%w: %d tokens of at most %d", ErrOverBudget, tokens, most)
 	}
-	return text, nil
+	return text, tokens, nil
 }
 
 // render executes a template file with data, to at most so many bytes, and returns

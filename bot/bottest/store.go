@@ -260,6 +260,16 @@ func (s *Store) Advance(ctx context.Context, l bot.Lease, next bot.Record, again
 	return nil
 }
 
+// Note implements bot.Ledger.
+func (s *Store) Note(ctx context.Context, notes []bot.Note) error {
+	var errs []error
+	for _, n := range notes {
+		n.Record.State = bot.StateWaiting
+		errs = append(errs, s.Advance(ctx, bot.Lease{Thread: n.Record.Thread}, n.Record, n.Again))
+	}
+	return errors.Join(errs...)
+}
+
 // move is one Advance under way.
 type move struct {
 	s    *Store

@@ -199,7 +199,7 @@ func holds(texts []string, mine []word) bool {
 func hasCJK(words []word) bool {
 	return slices.ContainsFunc(words, func(w word) bool {
 		return strings.ContainsFunc(w.low, func(r rune) bool {
-			return unicode.In(r, unicode.Han, unicode.Hiragana, unicode.Katakana, unicode.Thai)
+			return r >= firstUnspaced && unicode.In(r, unicode.Han, unicode.Hiragana, unicode.Katakana, unicode.Thai)
 		})
 	})
 }

@@ -3,7 +3,6 @@ package draftcheck
 import (
 	"encoding/base64"
 	"encoding/hex"
-	"regexp"
 	"slices"
 	"strings"
 	"unicode"
@@ -12,15 +11,34 @@ import (
 	"golang.org/x/text/unicode/norm"
 )
 
-// encoded is a run of letters that is no word, a name or a link: base64 or the
-// digits of bytes.
-var encoded = regexp.MustCompile(`[A-Za-z0-9+/_-]{16,}={0,2}`)
+// encoded are runs of letters that are no word, a name or a link: base64 or the
+// digits of bytes. A pattern would try every run once per letter.
+func encoded(text string) []place {
+	var all []place
+	for start := 0; start < len(text) && len(all) < maxFindings; {
+		end := start
+		for end < len(text) && inCode(text[end]) {
+			end++
+		}
+		if end-start >= shortestCode {
+			for most := min(end+2, len(text)); end < most && text[end] == '='; end++ { // what fills base64 up
+			}
+			all = append(all, place{start, end})
+		}
+		start = max(end, start+1)
+	}
+	return all
+}
+
+func inCode(c byte) bool {
+	return c < utf8.RuneSelf && inWord(rune(c)) || strings.IndexByte("+/_-", c) >= 0
+}
 
 // decoded are the texts that stand encoded in a text.
 func decoded(text string) []string {
 	var all []string
-	for _, run := range encoded.FindAllString(text, maxFindings) {
-		if plain, ok := decode(run); ok {
+	for _, run := range encoded(text) {
+		if plain, ok := decode(text[run.start:run.end]); ok {
 			all = append(all, plain)
 		}
 	}
@@ -77,17 +95,18 @@ func turned(r rune) rune {
 }
 
 const (
-	longestCode = 32 // letters and digits in a row that a person would copy
-	spelledOut  = 12 // words in a row of one letter each
+	shortestCode = 16 // letters in a row that may be one
+	longestCode  = 32 // letters and digits in a row that a person would copy
+	spelledOut   = 12 // words in a row of one letter each
 )
 
 // scrambled finds what a person cannot read as it stands: encoded text, words
 // spelled letter by letter, and words of letters that only look like others.
 func (d *draft) scrambled() []Finding {
 	var found []Finding
-	for _, at := range encoded.FindAllStringIndex(d.Text, maxFindings) {
-		span := d.Text[at[0]:at[1]]
-		if len(span) > longestCode && strings.ContainsAny(span, "0123456789=") && !d.quotes(span) && !d.inLink(at[0]) {
+	for _, at := range encoded(d.Text) {
+		span := d.Text[at.start:at.end]
+		if len(span) > longestCode && strings.ContainsAny(span, "0123456789=") && !d.quotes(span) && !d.inLink(at.start) {
 			found = append(found, Finding{Span: shorten(span), Detail: "encoded text, not a message"})
 		}
 	}

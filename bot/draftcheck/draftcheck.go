@@ -149,6 +149,7 @@ type draft struct {
 	claims *claims         // of Text, as written on purpose
 	given  func() *sources // what Text may repeat; read when there is something to look up
 	theirs func() *theirs  // what the prospect told us to say
+	orders func() []word   // of Instructions
 }
 
 func newDraft(in Input) *draft {
@@ -156,6 +157,7 @@ func newDraft(in Input) *draft {
 	d.claims = read(in.Text, strict)
 	d.given = sync.OnceValue(d.readGiven)
 	d.theirs = sync.OnceValue(d.readTheirs)
+	d.orders = sync.OnceValue(func() []word { return wordsOf(in.Instructions) })
 	return d
 }
 

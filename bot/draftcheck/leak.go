@@ -86,7 +86,7 @@ func promptLeak(d *draft) []Finding {
 		}
 	}
 	for _, text := range append(decoded(d.Text), mirrored(d.Text)...) {
-		plain := draft{Input: d.Input, words: wordsOf(text)}
+		plain := draft{Input: d.Input, words: wordsOf(text), orders: d.orders}
 		if d.Canary != "" && indexFold(text, d.Canary) >= 0 || len(plain.repeatedInstructions()) > 0 {
 			found = append(found, Finding{Span: shorten(d.Text), Detail: "repeats the system text in disguise"})
 		}
@@ -114,7 +114,7 @@ func (d *draft) repeatedInstructions() []hit {
 	for i, h := range runsOf(d.words) {
 		begins[h] = i
 	}
-	system := wordsOf(d.Instructions)
+	system := d.orders()
 	leaked := make([]bool, len(d.words))
 	found := false
 	for i, h := range runsOf(system) {

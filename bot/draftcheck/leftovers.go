@@ -9,7 +9,7 @@ import (
 
 // residue is something in a text that was meant for a program.
 type residue struct {
-	any    string         // one of these characters is in it, so most texts need no search
+	any    string         // what is in it, so that most texts need no search: of each field one character
 	re     *regexp.Regexp // its first group, or all of it, is the span
 	detail string
 	quoted bool // it may be there when the facts or the prospect write the same
@@ -23,7 +23,7 @@ const (
 )
 
 var residues = []residue{
-	{"{%<", regexp.MustCompile(`\{\{[^{}]{0,200}\}?\}?|\{%[^{}]{0,200}%\}|<%[^<>]{0,200}%>`), ofTemplate, true},
+	{"{<", regexp.MustCompile(`\{\{[^{}]{0,200}\}?\}?|\{%[^{}]{0,200}%\}|<%[^<>]{0,200}%>`), ofTemplate, true},
 	{"{", regexp.MustCompile(`\$\{[^{}\n]{0,80}\}|\{[A-Za-z_][\w.]{0,40}\}|\{\d\}`), ofTemplate, true},
 	{"%", regexp.MustCompile(`(?:^|[^\d\s%]\s*|\n)(%(?:\d+\$)?[sdvqf])\b`), ofTemplate, true},
 	{"%", regexp.MustCompile(`%!\w?\([^()\n]{0,60}\)|%\(\w+\)s|%[A-Z_]{3,30}%`), ofTemplate, true},
@@ -35,7 +35,7 @@ var residues = []residue{
 	{"[", regexp.MustCompile(`\[object [A-Z]\w*\]`), ofTemplate, true},
 	{`{["`, regexp.MustCompile(`[{,]\s*["'][\w -]{1,40}["']\s*:[^\n]{0,40}`), ofData, true},
 	{":=", regexp.MustCompile(`(?i)["']?\bconfidence["']?\s*[:=]\s*(?:[01][.,]\d|\d{1,3} ?%)|["']?\baction["']?\s*[:=]\s*["']?(?:reply|handoff|skip)\b`), ofData, false},
-	{"(", regexp.MustCompile(`\b[A-Za-z]\w*(?:\.\w+)*\(\w+\s*=[^()\n]{0,200}\)|\b[A-Za-z]+(?:_\w+)+\([^()\n]{0,200}\)`), "a call of a tool, not a message", true},
+	{"( =_", regexp.MustCompile(`\b[A-Za-z]\w*(?:\.\w+)*\(\w+\s*=[^()\n]{0,200}\)|\b[A-Za-z]+(?:_\w+)+\([^()\n]{0,200}\)`), "a call of a tool, not a message", true},
 	{"【", regexp.MustCompile(`【[^【】\n]{1,20}】\s*(?:様|さま|さん|님)`), ofTemplate, true}, // else a heading
 	{"_", regexp.MustCompile(`_{3,}`), ofTemplate, true},
 	{"〇○◯", regexp.MustCompile(`[〇○◯]{2,}`), ofTemplate, true},
@@ -198,8 +198,10 @@ func leftovers(d *draft) []Finding {
 }
 
 func (d *draft) residue(r residue) []Finding {
-	if !strings.ContainsAny(d.Text, r.any) {
-		return nil
+	for one := range strings.FieldsSeq(r.any) {
+		if !strings.ContainsAny(d.Text, one) {
+			return nil
+		}
 	}
 	var found []Finding
 	for _, at := range r.re.FindAllStringSubmatchIndex(d.Text, maxFindings) {

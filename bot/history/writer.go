@@ -21,6 +21,7 @@ type Appender interface {
 const (
 	queueLength   = 2000 // decisions; their prompts are in memory that long
 	batchLength   = 50
+	batchTime     = 50 * time.Millisecond // that a decision waits for others to be appended with
 	appendTimeout = 3 * time.Second
 	retryLeast    = 250 * time.Millisecond
 	retryMost     = 10 * time.Second
@@ -69,21 +70,25 @@ func (w *Writer) Run(ctx context.Context) {
 		select {
 		case <-ctx.Done():
 		case h := <-w.queue:
-			w.keep(ctx, w.batch(h))
+			w.keep(ctx, w.batch(ctx, h))
 		}
 	}
 	w.flush(ctx)
 }
 
-// batch is h and what else is there already.
-func (w *Writer) batch(h bot.Handled) []Item {
+// batch is h and what comes soon after it; once ctx has ended, what is there already.
+func (w *Writer) batch(ctx context.Context, h bot.Handled) []Item {
+	ctx, cancel := context.WithTimeout(ctx, batchTime)
+	defer cancel()
 	items := []Item{itemOf(h)}
 	for len(items) < batchLength {
 		select {
 		case h := <-w.queue:
 			items = append(items, itemOf(h))
-		default:
-			return items
+		case <-ctx.Done():
+			if len(w.queue) == 0 {
+				return items
+			}
 		}
 	}
 	return items
@@ -125,7 +130,7 @@ func (w *Writer) try(ctx context.Context, items []Item) error {
 func (w *Writer) flush(ctx context.Context) {
 	end := time.Now().Add(appendTimeout)
 	for len(w.queue) > 0 {
-		items := w.batch(<-w.queue)
+		items := w.batch(ctx, <-w.queue)
 		err := errLate
 		if time.Now().Before(end) {
 			err = w.try(ctx, items)

@@ -105,7 +105,7 @@ func TestWriterKeepsAll(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWriting(t)
 		w.handle(1)
-		synctest.Wait()
+		time.Sleep(time.Second)
 		w.check(t, 0)
 		w.handle(500)
 		w.stop() // what is still in the queue is written first
@@ -116,6 +116,22 @@ func TestWriterKeepsAll(t *testing.T) {
 		if w.log.Len() > 0 {
 			t.Errorf("log %s", w.log.String())
 		}
+	})
+}
+
+func TestWriterAppendsTogetherWhatComesSoon(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWriting(t)
+		for range 10 {
+			w.handle(1)
+			time.Sleep(time.Millisecond)
+		}
+		time.Sleep(time.Second)
+		w.check(t, 0)
+		if w.store.calls != 1 {
+			t.Errorf("%d calls for ten decisions within 10 ms", w.store.calls)
+		}
+		w.stop()
 	})
 }
 
@@ -142,7 +158,7 @@ func TestWriterLeavesOutWhatFindsNoRoom(t *testing.T) {
 		w := newWriting(t)
 		w.store.be(nil, time.Hour) // hangs
 		w.handle(1)
-		synctest.Wait() // that one is on its way
+		time.Sleep(time.Second) // that one is on its way
 		began := time.Now()
 		w.handle(2010)
 		if took := time.Since(began); took != 0 {

@@ -29,7 +29,7 @@ type storeMove struct {
 func drawMove(t *rapid.T) storeMove {
 	return storeMove{
 		Call: rapid.SampledFrom([]string{
-			"claim", "claim", "release", "advance", "advance", "advance", "advance", "advance", "postpone", "sleep", "wipe",
+			"claim", "claim", "release", "advance", "advance", "advance", "advance", "advance", "note", "postpone", "sleep", "wipe",
 		}).Draw(t, "call"),
 		Lease: rapid.IntRange(-1, 3).Draw(t, "lease"),
 		State: rapid.SampledFrom([]bot.State{
@@ -70,6 +70,11 @@ func compare(t *testing.T, moves []storeMove) error {
 		case "advance":
 			next := moved(move, start)
 			errs = [2]error{onRedis.Advance(ctx, l[0], next, move.Again), plain.Advance(ctx, l[1], next, move.Again)}
+		case "note":
+			next := moved(move, start)
+			next.Thread, next.State = thread, bot.StateWaiting
+			notes := []bot.Note{{Record: next, Again: move.Again}}
+			errs = [2]error{onRedis.Note(ctx, notes), plain.Note(ctx, notes)}
 		case "postpone":
 			errs = [2]error{onRedis.Postpone(ctx, thread, move.Again), plain.Postpone(ctx, thread, move.Again)}
 		case "sleep":

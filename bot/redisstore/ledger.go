@@ -42,18 +42,11 @@ const longest = 64
 //     others, and Seen is added to what was seen before.
 //   - Records that are not open are forgotten after Options.Retention.
 func (s *Store) Advance(ctx context.Context, l bot.Lease, next bot.Record, again time.Duration) error {
-	if l.Thread == "" {
-		return fmt.Errorf("redis advance: %w", errNoThread)
-	}
-	fields, err := fieldsFor(next)
+	rid := s.runID.Load()
+	args, err := s.move(l, next, again, *rid)
 	if err != nil {
 		return fmt.Errorf("redis advance: %w", err)
 	}
-	rid := s.runID.Load()
-	args := append([]any{
-		l.Token, l.Generation, string(next.State), next.MessageID, unixMS(next.MessageAt),
-		max(0, ms(again)), ms(need(s.opts.Send)), *rid, ms(s.opts.Retention), l.Thread,
-	}, fields...)
 	answer, err := s.run(ctx, advanceScript,
 		[]string{s.claimKey(l.Thread), s.recordKey(l.Thread), s.key("gen"), s.key("open")}, args...)
 	if err != nil {
@@ -62,6 +55,26 @@ func (s *Store) Advance(ctx context.Context, l bot.Lease, next bot.Record, again
 	if next.State == bot.StateIntent && s.changedSince(rid) {
 		return bot.ErrLeaseLost
 	}
+	return moved(answer, next.State)
+}
+
+// move is what the script takes of one.
+func (s *Store) move(l bot.Lease, next bot.Record, again time.Duration, rid string) ([]any, error) {
+	if l.Thread == "" {
+		return nil, errNoThread
+	}
+	fields, err := fieldsFor(next)
+	if err != nil {
+		return nil, err
+	}
+	return append([]any{
+		l.Token, l.Generation, string(next.State), next.MessageID, unixMS(next.MessageAt),
+		max(0, ms(again)), ms(need(s.opts.Send)), rid, ms(s.opts.Retention), l.Thread,
+	}, fields...), nil
+}
+
+// moved reads the script's answer.
+func moved(answer any, to bot.State) error {
 	switch answer {
 	case "ok":
 		return nil
@@ -72,7 +85,41 @@ func (s *Store) Advance(ctx context.Context, l bot.Lease, next bot.Record, again
 	case "recorded":
 		return bot.ErrRecorded
 	}
-	return fmt.Errorf("redis advance to %s: %w", next.State, errAnswer)
+	return fmt.Errorf("redis advance to %s: %w", to, errAnswer)
+}
+
+// noteBatch is how many records are moved in one round trip: more would keep
+// others waiting, for Redis does one thing at a time.
+const noteBatch = 100
+
+// Note moves records to waiting. See Advance and bot.Ledger.
+func (s *Store) Note(ctx context.Context, notes []bot.Note) error {
+	var errs []error
+	for some := range slices.Chunk(notes, noteBatch) {
+		keys, args := []string{s.key("gen"), s.key("open")}, []any{}
+		for _, n := range some {
+			n.Record.State = bot.StateWaiting
+			move, err := s.move(bot.Lease{Thread: n.Record.Thread}, n.Record, n.Again, *s.runID.Load())
+			if err != nil {
+				errs = append(errs, fmt.Errorf("redis note: %w", err))
+				continue
+			}
+			keys = append(keys, s.recordKey(n.Record.Thread))
+			args = append(append(args, len(move)), move...)
+		}
+		answer, err := s.run(ctx, noteScript, keys, args...)
+		if err != nil {
+			return errors.Join(append(errs, fmt.Errorf("redis note: %w", err))...)
+		}
+		answers, _ := answer.([]any)
+		if len(answers) != len(keys)-2 {
+			return errors.Join(append(errs, fmt.Errorf("redis note: %w", errAnswer))...)
+		}
+		for _, a := range answers {
+			errs = append(errs, moved(a, bot.StateWaiting))
+		}
+	}
+	return errors.Join(errs...)
 }
 
 // Records returns the threads' records. One that is not known has its Thread

@@ -1,8 +1,6 @@
 package redisstore
 
 import (
-	"bytes"
-	"compress/flate"
 	"context"
 	"crypto/sha256"
 	_ "embed"
@@ -12,8 +10,8 @@ import (
 	"fmt"
 	"io"
 	"strings"
-	"sync"
 
+	"github.com/klauspost/compress/flate"
 	"github.com/redis/go-redis/v9"
 
 	"inboxbot/bot/history"
@@ -187,22 +185,11 @@ func readDetail(text string) (history.Detail, error) {
 // JSON may need six bytes for one.
 const biggestDetail = 2 << 20
 
-var deflaters = sync.Pool{New: func() any {
-	w, err := flate.NewWriter(nil, flate.BestSpeed)
-	if err != nil {
-		panic(err) // unreachable: the level exists
-	}
-	return w
-}}
-
 // deflate makes prompts about a third as long.
 func deflate(text []byte) string {
-	var out bytes.Buffer
-	w := deflaters.Get().(*flate.Writer)
-	defer deflaters.Put(w)
-	w.Reset(&out)
-	_, _ = w.Write(text) // into memory
-	_ = w.Close()
+	var out strings.Builder
+	out.Grow(len(text) / 2)
+	_ = flate.StatelessDeflate(&out, text, true, nil) // into memory
 	return out.String()
 }
 

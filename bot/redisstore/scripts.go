@@ -30,6 +30,9 @@ var releaseLua string
 //go:embed lua/advance.lua
 var advanceLua string
 
+//go:embed lua/note.lua
+var noteLua string
+
 //go:embed lua/records.lua
 var recordsLua string
 
@@ -63,6 +66,7 @@ var (
 	forgotScript   = redis.NewScript(recordLua + forgotLua)
 	releaseScript  = redis.NewScript(releaseLua)
 	advanceScript  = redis.NewScript(recordLua + advanceLua)
+	noteScript     = redis.NewScript(recordLua + "local function advance(KEYS, ARGV)\n" + advanceLua + "end\n" + noteLua)
 	recordsScript  = redis.NewScript(recordsLua)
 	dueScript      = redis.NewScript(recordLua + dueLua)
 	postponeScript = redis.NewScript(recordLua + postponeLua)

@@ -254,9 +254,6 @@ type perilousLedger struct {
 }
 
 func (l perilousLedger) Advance(ctx context.Context, lease bot.Lease, next bot.Record, again time.Duration) error {
-	if next.State == bot.StateWaiting {
-		return l.Ledger.Advance(ctx, lease, next, min(again, chaosImpatience))
-	}
 	l.p.at("before the record "+string(next.State), lease.Thread)
 	err := l.Ledger.Advance(ctx, lease, next, again)
 	if err != nil {
@@ -264,6 +261,13 @@ func (l perilousLedger) Advance(ctx context.Context, lease bot.Lease, next bot.R
 	}
 	l.p.at("after the record "+string(next.State), lease.Thread)
 	return err
+}
+
+func (l perilousLedger) Note(ctx context.Context, notes []bot.Note) error {
+	for i := range notes {
+		notes[i].Again = min(notes[i].Again, chaosImpatience)
+	}
+	return l.Ledger.Note(ctx, notes)
 }
 
 func (l perilousLedger) Postpone(ctx context.Context, thread string, d time.Duration) error {

@@ -726,6 +726,43 @@ func kept() []test {
 				s.Fatalf("%d records", len(records))
 			}
 		}},
+		{"kept/many notes in one call, those that are refused apart", func(s *suite) {
+			sent := bot.Lease{Thread: "sent"}
+			s.move(sent, s.message("this", bot.StateSent), 0, nil)
+			var notes []bot.Note
+			for i := range 250 {
+				id := fmt.Sprintf("many-%d", i)
+				if i == 120 {
+					id = sent.Thread
+				}
+				note := bot.Note{Record: s.message("this", bot.StateWaiting), Again: time.Millisecond}
+				note.Record.Thread, note.Record.Seen = id, []string{id}
+				notes = append(notes, note)
+			}
+			notes[7].Record.MessageID = ""
+			for range 2 { // the second time as when the answer to the first got lost
+				if err := s.Store.Note(s.Context(), notes); !errors.Is(err, bot.ErrRecorded) || len(err.(interface{ Unwrap() []error }).Unwrap()) != 2 {
+					s.Fatalf("noted: %v", err)
+				}
+				time.Sleep(2 * time.Millisecond)
+				due, err := s.Store.Due(s.Context(), 1000)
+				if err != nil || len(due) != 248 {
+					s.Fatalf("%d due, %v", len(due), err)
+				}
+				records, err := s.Store.Records(s.Context(), []string{"many-7", "many-8", "many-249", "sent"})
+				if err != nil || records["many-7"].State != bot.StateNone || records["sent"].State != bot.StateSent {
+					s.Fatalf("records %v, %v", records, err)
+				}
+				for _, id := range []string{"many-8", "many-249"} {
+					if r := records[id]; r.State != bot.StateWaiting || r.Guard != "pricing" || !slices.Equal(r.Seen, []string{id}) {
+						s.Fatalf("record %+v", r)
+					}
+				}
+			}
+			if err := s.Store.Note(s.Context(), nil); err != nil {
+				s.Fatalf("nothing noted: %v", err)
+			}
+		}},
 		{"due/in time and in order", func(s *suite) {
 			for i, id := range []string{"late", "early", "middle"} {
 				again := []time.Duration{s.Lease, time.Millisecond, s.Lease / 2}[i]
