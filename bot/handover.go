@@ -194,33 +194,41 @@ func (h *handling) tag(ctx context.Context, row *inboxapi.Thread, r Record) erro
 	if row.Prospect.ExternalID == nil {
 		return &inboxapi.Error{Status: 404, Message: "the prospect has no Inbox ID and cannot be tagged"}
 	}
-	prospect, err := b.Inbox.Prospect(ctx, *row.Prospect.ExternalID)
-	if err != nil {
-		return fmt.Errorf("prospect: %w", err)
-	}
-	ctx, cancel := context.WithTimeout(ctx, noteAge)
-	defer cancel()
-	update := inboxapi.ContextUpdate{}
-	head, note := h.noteOf(r)
-	if notes, changed := withNote(prospect.Context.Notes, head, note); changed {
-		update.Notes = inboxapi.Set(notes)
-	}
 	for again := false; ; again = true {
 		tag, err := b.ensureTag(ctx, r.Tag)
 		if err != nil {
 			return err
 		}
-		update.AddTags = []string{tag}
-		_, err = b.Inbox.UpdateProspectContext(ctx, *row.Prospect.ExternalID, update)
+		err = h.tagAndNote(ctx, *row.Prospect.ExternalID, tag, r)
 		var refused *inboxapi.Error
 		switch {
 		case err == nil:
 			return nil
 		case again, !errors.As(err, &refused), !permanent(refused.Status), b.dir.refreshTags(ctx, 0) != nil, b.dir.hasTag(tag):
-			return fmt.Errorf("tag: %w", err)
+			return err
 		}
 		// Somebody has deleted the tag since the list was read: it is made anew.
 	}
+}
+
+// tagAndNote gives the prospect the tag, by its ID, and appends the note to the
+// notes as they are just now.
+func (h *handling) tagAndNote(ctx context.Context, prospectID, tag string, r Record) error {
+	prospect, err := h.bot.Inbox.Prospect(ctx, prospectID)
+	if err != nil {
+		return fmt.Errorf("prospect: %w", err)
+	}
+	ctx, cancel := context.WithTimeout(ctx, noteAge)
+	defer cancel()
+	update := inboxapi.ContextUpdate{AddTags: []string{tag}}
+	head, note := h.noteOf(r)
+	if notes, changed := withNote(prospect.Context.Notes, head, note); changed {
+		update.Notes = inboxapi.Set(notes)
+	}
+	if _, err := h.bot.Inbox.UpdateProspectContext(ctx, prospectID, update); err != nil {
+		return fmt.Errorf("tag: %w", err)
+	}
+	return nil
 }
 
 func (h *handling) assign(ctx context.Context, row *inboxapi.Thread, name string) error {

@@ -127,7 +127,7 @@ func (j *judge) verdict(c *Conversation) Verdict {
 
 // ownGuards asks the bot's own guards, and reports whether one fired.
 func (j *judge) ownGuards(c *Conversation) (Verdict, bool) {
-	var checks []Check
+	checks := make([]Check, 0, 2*len(safeties)) // with room for the guards of a rule file
 	for _, s := range safeties {
 		if s.needs && !c.Read {
 			continue

@@ -179,7 +179,7 @@ func (s *signs) work(add adder, h bot.Health, now time.Time) {
 	add(s.refused() != nil, alert.Problem{
 		Name: "generation-refused", After: time.Minute,
 		Text: "The rules or prompts were changed and are broken: the last good ones stay in force",
-		Do:   "inboxbot check names every problem with file and line, and so does /readyz",
+		Do:   "/readyz names every problem with file and line, as inboxbot check does; where a process took the generation back, inboxbot generations says why",
 	})
 	for kind, used := range map[string]float64{"tokens": h.TokensUsed, "money": h.USDUsed} {
 		add(used >= 0.8, alert.Problem{
