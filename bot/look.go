@@ -118,7 +118,8 @@ func (b *Bot) lookAtMessages(ctx context.Context, c *candidate, conv *Conversati
 	}
 	b.kept.read(c.thread, page)
 	turns := b.dir.turnsOf(page.Messages, &conv.Thread, &conv.Record)
-	if len(page.Malformed) > 0 || !sameTurns(conv.Turns, turns) || conv.guessed && !asRead(conv, page, turns) {
+	lost := b.dir.undelivered(page.Messages, &conv.Thread, &conv.Record)
+	if len(page.Malformed) > 0 || !sameTurns(conv.Turns, turns) || lost.ID != conv.undelivered.ID || conv.guessed && !asRead(conv, page, turns) {
 		if conv.guessed {
 			c.wrong++
 		}
