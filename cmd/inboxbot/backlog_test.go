@@ -19,6 +19,7 @@ import (
 // are answered in at most 8 minutes without one refusal that the bot itself
 // caused. Two requests a reply would take 7.0 at best.
 func TestBacklogUnderTheLimits(t *testing.T) {
+	t.Parallel()
 	if testing.Short() {
 		t.Skip("short")
 	}
@@ -49,6 +50,7 @@ func TestBacklogUnderTheLimits(t *testing.T) {
 // Three processes on one store, one of them restarted every three seconds, 1,000
 // threads that write while it goes on: nobody is answered twice, nobody is lost.
 func TestRollingRestart(t *testing.T) {
+	t.Parallel()
 	if testing.Short() {
 		t.Skip("short")
 	}
