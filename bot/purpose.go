@@ -18,7 +18,8 @@ const (
 
 type purposeKey struct{}
 
-// forPurpose has requests made with ctx be for p.
+// forPurpose has requests made with ctx be for p. It is the one value that travels in
+// a context: it has to pass the client, which knows nothing of the bot, to the limiter.
 func forPurpose(ctx context.Context, p Purpose) context.Context {
 	return context.WithValue(ctx, purposeKey{}, p)
 }
