@@ -155,7 +155,7 @@ func (h *handling) decided(ctx context.Context) (result, bool) {
 	case DraftHandoff:
 		return h.handOff(ctx, Outcome{Action: Handoff, Cause: CauseDraft, Reason: "given to a person by " + oneLine(d.By)}), true
 	case DraftExpired:
-		return h.handOff(ctx, Outcome{Action: Handoff, Cause: CauseDraft, Reason: fmt.Sprintf("nobody approved the draft within %s", brief(b.cfg.DraftTTL))}), true
+		return h.handOff(ctx, Outcome{Action: Handoff, Cause: CauseDraft, Reason: fmt.Sprintf("nobody approved the draft within %s", Brief(b.cfg.DraftTTL))}), true
 	case DraftWithdrawn, DraftSent, DraftShadow, DraftCompared:
 	}
 	return result{}, false
@@ -211,7 +211,7 @@ func (h *handling) undecided(ctx context.Context, d Draft) (result, bool) {
 		if !h.moveDraft(ctx, d, DraftExpired) {
 			return result{again: time.Second}, true // somebody decided this very moment
 		}
-		return h.handOff(ctx, Outcome{Action: Handoff, Cause: CauseDraft, Reason: fmt.Sprintf("nobody approved the draft within %s", brief(b.cfg.DraftTTL))}), true
+		return h.handOff(ctx, Outcome{Action: Handoff, Cause: CauseDraft, Reason: fmt.Sprintf("nobody approved the draft within %s", Brief(b.cfg.DraftTTL))}), true
 	case b.judge(h.gen, h.conv).Outcome.Action != Reply:
 		if !h.moveDraft(ctx, d, DraftWithdrawn) {
 			return result{again: time.Second}, true

@@ -27,7 +27,7 @@ func looping(_ *judge, c *Conversation) (Outcome, bool) {
 	case tooQuick(rounds) >= loopQuick:
 		o.Reason = fmt.Sprintf("loop: %d answers in a row came faster than people type", tooQuick(rounds))
 	case len(rounds) >= loopPingPong:
-		o.Reason = fmt.Sprintf("loop: %d exchanges with the bot alone within %s", len(rounds), brief(loopWindow))
+		o.Reason = fmt.Sprintf("loop: %d exchanges with the bot alone within %s", len(rounds), Brief(loopWindow))
 	default:
 		return Outcome{}, false
 	}

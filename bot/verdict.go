@@ -232,7 +232,7 @@ func tooOld(j *judge, c *Conversation) (Outcome, bool) {
 	if r := c.Record; !r.State.Terminal() && r.SeenAt.After(since) {
 		since = r.SeenAt
 	}
-	return Outcome{Action: Skip, Reason: "nobody has looked at it for more than " + brief(j.cfg.MaxAge)},
+	return Outcome{Action: Skip, Reason: "nobody has looked at it for more than " + Brief(j.cfg.MaxAge)},
 		c.Now.Sub(since) > j.cfg.MaxAge
 }
 
@@ -253,7 +253,7 @@ func personTookOver(j *judge, c *Conversation) (Outcome, bool) {
 	if since, back := c.givenBack(); back && !c.ownAfter(since.Add(time.Minute)) {
 		return Outcome{}, false // what the person wrote was before they gave it back
 	}
-	return Outcome{Action: Wait, Reason: "a person wrote less than " + brief(j.cfg.TakeoverPause) + " ago"},
+	return Outcome{Action: Wait, Reason: "a person wrote less than " + Brief(j.cfg.TakeoverPause) + " ago"},
 		c.HumanAgo() < j.cfg.TakeoverPause
 }
 
@@ -317,8 +317,8 @@ func (b *Bot) again(c *Conversation, v Verdict) time.Duration {
 // without anything having changed in it. It costs no request.
 const waitPause = 30 * time.Second
 
-// brief is d as people write it: 24h, not 24h0m0s.
-func brief(d time.Duration) string {
+// Brief is d as people write it: 24h, not 24h0m0s.
+func Brief(d time.Duration) string {
 	s := d.String()
 	if strings.HasSuffix(s, "m0s") {
 		s = strings.TrimSuffix(s, "0s")

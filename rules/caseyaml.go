@@ -9,6 +9,8 @@ import (
 	"time"
 	"unicode"
 	"unicode/utf8"
+
+	"inboxbot/bot"
 )
 
 // YAML returns c as an entry of a rule file's tests, indented by two blanks, which
@@ -59,7 +61,7 @@ func (w *yamlWriter) node(v, blank reflect.Value) yamlNode {
 		}
 		return yamlNode{kind: yamlScalar, scalar: value.Format(layout)}
 	case time.Duration:
-		return yamlNode{kind: yamlScalar, scalar: age(value)}
+		return yamlNode{kind: yamlScalar, scalar: bot.Brief(value)}
 	case *Draft:
 		return w.node(reflect.ValueOf(*value), reflect.ValueOf(blankDraft()))
 	case CaseMessage:
@@ -186,18 +188,6 @@ func (n yamlNode) inline() (string, bool) {
 		return "{" + joined + "}", true
 	}
 	return "[" + joined + "]", true
-}
-
-// age is d without the units that are zero: 2m, not 2m0s.
-func age(d time.Duration) string {
-	s := d.String()
-	if strings.HasSuffix(s, "m0s") {
-		s = strings.TrimSuffix(s, "0s")
-	}
-	if strings.HasSuffix(s, "h0m") {
-		s = strings.TrimSuffix(s, "0m")
-	}
-	return s
 }
 
 // plainText is text that YAML, also between brackets, takes for nothing else.

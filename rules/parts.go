@@ -96,7 +96,7 @@ func (s *Set) show(v any) string {
 		if v >= bot.Never {
 			return "never"
 		}
-		return age(v.Round(time.Second))
+		return bot.Brief(v.Round(time.Second))
 	case time.Time:
 		return v.In(s.zone).Format("Mon 2006-01-02 15:04:05")
 	}
