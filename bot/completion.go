@@ -76,15 +76,10 @@ type Thought struct {
 	checked bool // the bot's own checks were made
 }
 
-// Rehearse takes a conversation through the stations up to its outcome. Nothing
-// is claimed, recorded or sent. Where the verdict is a reply, the prompt is built,
-// and the model is asked unless m is nil. An error means that the model could not
-// be asked; what came before it is returned too.
-func Rehearse(ctx context.Context, cfg Config, gen Generation, m Model, c *Conversation) (Thought, error) {
-	return RehearseFrom(ctx, cfg, gen, m, c, Judge(cfg, gen, c))
-}
-
-// RehearseFrom is Rehearse with a verdict that somebody else reached.
+// RehearseFrom takes a conversation, with a verdict about it, through the stations
+// up to its outcome. Nothing is claimed, recorded or sent. Where the verdict is a
+// reply, the prompt is built, and the model is asked unless m is nil. An error means
+// that the model could not be asked; what came before it is returned too.
 func RehearseFrom(ctx context.Context, cfg Config, gen Generation, m Model, c *Conversation, v Verdict) (Thought, error) {
 	t := thinker{cfg: cfg.withDefaults(), gen: &gen, model: m}
 	if m != nil || v.Outcome.Action != Reply {

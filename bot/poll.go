@@ -228,13 +228,17 @@ const rowPause = time.Hour
 // waitingRows picks the rows whose newest message is not ours, and those behind
 // whose newest message somebody may be hidden.
 func (b *Bot) waitingRows(ctx context.Context, page *inboxapi.ThreadPage, readAt time.Time) (rows, hiding []*inboxapi.Thread, err error) {
+	if len(page.Threads) == 0 {
+		return nil, nil, nil
+	}
+	// Before any row is taken for one that is read once: it would be missed if this failed.
+	if err := b.dir.refreshAccounts(ctx, directoryAge); err != nil {
+		return nil, nil, err
+	}
 	for i := range page.Threads {
 		row := &page.Threads[i]
 		if row.LastMessage == nil {
 			continue
-		}
-		if err := b.dir.refreshAccounts(ctx, directoryAge); err != nil {
-			return nil, nil, err
 		}
 		b.sawRow(row)
 		if b.dir.sideOf(row.LastMessage.AuthorID, row) != SideOurs {

@@ -2,6 +2,7 @@ package bot
 
 import (
 	"context"
+	"strings"
 	"sync"
 	"time"
 )
@@ -104,4 +105,16 @@ func (s *said) first(thread, what string) bool {
 	}
 	s.last[thread] = what
 	return true
+}
+
+// Brief is d as people write it: 24h, not 24h0m0s.
+func Brief(d time.Duration) string {
+	s := d.String()
+	if strings.HasSuffix(s, "m0s") {
+		s = strings.TrimSuffix(s, "0s")
+	}
+	if strings.HasSuffix(s, "h0m") {
+		s = strings.TrimSuffix(s, "0m")
+	}
+	return s
 }

@@ -316,15 +316,3 @@ func (b *Bot) again(c *Conversation, v Verdict) time.Duration {
 // waitPause is how often a thread that a guard makes wait is judged again
 // without anything having changed in it. It costs no request.
 const waitPause = 30 * time.Second
-
-// Brief is d as people write it: 24h, not 24h0m0s.
-func Brief(d time.Duration) string {
-	s := d.String()
-	if strings.HasSuffix(s, "m0s") {
-		s = strings.TrimSuffix(s, "0s")
-	}
-	if strings.HasSuffix(s, "h0m") {
-		s = strings.TrimSuffix(s, "0m")
-	}
-	return s
-}

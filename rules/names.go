@@ -55,10 +55,6 @@ var allNames = sync.OnceValue(func() []Name {
 // beside those of Names, sorted.
 func Functions() []string { return slices.Sorted(builtins()) }
 
-// Loops returns those of Functions that ask something of each item of a list:
-// any(texts, # contains "price").
-func Loops() []string { return slices.Clone(loops) }
-
 // TimeMethods returns the methods of times and durations that guards may call,
 // sorted: now.Hour() in 9..17.
 func TimeMethods() []string { return slices.Clone(timeMethods) }

@@ -108,6 +108,20 @@ func TestUnapprovedDraftsAreASign(t *testing.T) {
 	}
 }
 
+// watched starts a bot and all that watches it, whose webhook is a pigeonhole.
+func (s *stage) watched() (hole *pigeonhole, end func()) {
+	hole = &pigeonhole{}
+	s.parts.webhooks = hole
+	b := s.start()
+	ctx, cancel := context.WithCancel(s.t.Context())
+	var all sync.WaitGroup
+	all.Go(func() { _ = b.Run(ctx) })
+	for _, watch := range s.parts.watchers(b, b.Ready) {
+		all.Go(func() { _ = watch(ctx) })
+	}
+	return hole, func() { cancel(); all.Wait() }
+}
+
 // In draft mode the team hears of a draft that nobody decides about, and of its end.
 func TestABotTellsOfADraftThatNobodyApproves(t *testing.T) {
 	o := setting{
@@ -118,17 +132,8 @@ func TestABotTellsOfADraftThatNobodyApproves(t *testing.T) {
 		},
 	}
 	onStage(t, o, func(s *stage) {
-		hole := &pigeonhole{}
-		s.parts.webhooks = hole
-		b := s.start()
-		ctx, cancel := context.WithCancel(s.t.Context())
-		var all sync.WaitGroup
-		defer all.Wait()
-		defer cancel()
-		all.Go(func() { _ = b.Run(ctx) })
-		for _, watch := range s.parts.watchers(b, b.Ready) {
-			all.Go(func() { _ = watch(ctx) })
-		}
+		hole, end := s.watched()
+		defer end()
 		s.sim.Receive(s.sim.AddThread(inboxapitest.NewThread{}).ID, "how much is it?")
 		time.Sleep(20 * time.Minute)
 		if got := hole.told(t); !slices.Equal(got, []string{"started unapproved"}) {
@@ -137,11 +142,11 @@ func TestABotTellsOfADraftThatNobodyApproves(t *testing.T) {
 		if n, oldest := gauge(t, s.parts.reg, "inboxbot_drafts_waiting"), gauge(t, s.parts.reg, "inboxbot_oldest_draft_seconds"); n != 1 || oldest < 18*60 || oldest > 20*60 {
 			t.Errorf("measured: %v drafts wait, the oldest for %v s", n, oldest)
 		}
-		waiting, err := s.parts.store.WaitingDrafts(ctx, 10)
+		waiting, err := s.parts.store.WaitingDrafts(s.t.Context(), 10)
 		if err != nil || len(waiting) != 1 {
 			s.t.Fatalf("%d drafts wait, %v", len(waiting), err)
 		}
-		if err := s.parts.store.DecideDraft(ctx, waiting[0].Thread, waiting[0].ID, bot.DraftApproved, "", "robin"); err != nil {
+		if err := s.parts.store.DecideDraft(s.t.Context(), waiting[0].Thread, waiting[0].ID, bot.DraftApproved, "", "robin"); err != nil {
 			s.t.Fatal(err)
 		}
 		time.Sleep(10 * time.Minute)
@@ -319,17 +324,8 @@ func TestABotTellsThatItsModelIsAway(t *testing.T) {
 		},
 	}
 	onStage(t, o, func(s *stage) {
-		hole := &pigeonhole{}
-		s.parts.webhooks = hole
-		b := s.start()
-		ctx, cancel := context.WithCancel(s.t.Context())
-		var all sync.WaitGroup
-		defer all.Wait()
-		defer cancel()
-		all.Go(func() { _ = b.Run(ctx) })
-		for _, watch := range s.parts.watchers(b, b.Ready) {
-			all.Go(func() { _ = watch(ctx) })
-		}
+		hole, end := s.watched()
+		defer end()
 		s.asks("hello")
 		time.Sleep(30 * time.Minute)
 		if told, beats := hole.told(t), hole.count(); len(told) != 0 || beats < 29 || beats > 31 {
