@@ -10,6 +10,7 @@
 //	verdict.go       every guard's answer; the bot's own safety guards come first
 //	loop.go          one of those: two machines that answer each other
 //	hidden.go        another: who may stand behind a reply that the store forgot
+//	foreign.go       whether somebody else answers the same threads
 //	claim.go         the right to act on a thread alone
 //	prompt.go        what goes to the model
 //	completion.go    what came back, read as a decision
@@ -205,6 +206,7 @@ type Bot struct {
 	account account
 	recent  recent
 	kept    *kept
+	others  startedBeside
 
 	background sync.WaitGroup // typing signals and the like
 }
@@ -270,6 +272,7 @@ func (b *Bot) Once(ctx context.Context) error {
 	if err := b.sweep(ctx); err != nil {
 		return fmt.Errorf("sweep: %w", err)
 	}
+	b.lookBeside(ctx)
 	b.remember(ctx)
 	b.collectDue(ctx)
 	var workers sync.WaitGroup
@@ -335,6 +338,9 @@ func (b *Bot) lookAround(ctx context.Context, polls *rhythm) {
 		b.complain("inbox", err)
 	}
 	b.state.swept(err)
+	if err == nil {
+		b.lookBeside(ctx)
+	}
 	polls.after(b.work.arrivals() > before, err, time.Now())
 	polls.pay(b.pages.polled.Load()-asked, time.Now())
 	if b.work.atHand() > backlog*b.cfg.Concurrency {

@@ -313,26 +313,6 @@ func (c *Conversation) about() (Turn, bool) {
 	return newest, ok
 }
 
-// foreignFor is how long a reply counts as another client's: the ledger forgets in
-// the end, and what it has forgotten may have been this bot's own.
-const foreignFor = 24 * time.Hour
-
-// noticeForeign tells of replies that another client of the API sent of late, while
-// this bot was live. Two deployments for one team on two Redis servers cannot see
-// each other's records, and this is how they would show. What was sent before the
-// store lost its memory may have been this bot's, too.
-func (b *Bot) noticeForeign(c *Conversation) {
-	for _, t := range c.Turns {
-		isNew := c.Now.Sub(t.At) < foreignFor && t.At.After(b.began) && !b.state.beforeLoss(t.At)
-		if t.Writer == WriterAPI && b.cfg.Live && isNew && b.said.first("foreign "+t.ID, "") {
-			b.Metrics.foreign.Inc()
-			b.complain("foreign", errForeign)
-		}
-	}
-}
-
-var errForeign = errors.New("another client of the Inbox API answers threads too; if that is a second inboxbot, both must share one REDIS_URL")
-
 // newest returns the newest turn of either side.
 func (c *Conversation) newest() (Turn, bool) {
 	if len(c.Turns) == 0 {

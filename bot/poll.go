@@ -243,7 +243,10 @@ func (b *Bot) waitingRows(ctx context.Context, page *inboxapi.ThreadPage, readAt
 		b.sawRow(row)
 		if b.dir.sideOf(row.LastMessage.AuthorID, row) != SideOurs {
 			rows = append(rows, row)
-		} else if _, ok := b.work.has(row.ID); ok {
+			continue
+		}
+		b.beside(row)
+		if _, ok := b.work.has(row.ID); ok {
 			b.work.hurry(row.ID, row, readAt) // somebody answered what we held for later
 		} else if b.mayHide(row) || b.isCampaigns(row) {
 			hiding = append(hiding, row)

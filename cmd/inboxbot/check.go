@@ -52,13 +52,21 @@ func checkOnline(ctx context.Context, cfg Config, gen loaded, p *process) error 
 		}
 		fmt.Fprintf(p.stdout, "ok: %s: %s\n", what, ok)
 	}
-	team, err := askInbox(ctx, cfg)
-	say("Inbox", err, "team "+clip(team.Name, 60))
+	client, team, inboxErr := askInbox(ctx, cfg)
+	say("Inbox", inboxErr, "team "+clip(team.Name, 60))
 	if cfg.RedisURL.Set() {
 		warnings, err := askRedis(ctx, cfg, team.ID)
 		say("Redis", err, "answers")
 		for _, warning := range warnings {
 			fmt.Fprintln(p.stdout, "note:    Redis:", warning)
+		}
+		if err == nil && inboxErr == nil {
+			switch found, err := askForOthers(ctx, cfg, gen, client, team); {
+			case err != nil:
+				fmt.Fprintln(p.stdout, "note:    could not tell whether another deployment answers this team's threads:", err)
+			case found != nil:
+				fmt.Fprintln(p.stdout, "note:   ", found)
+			}
 		}
 	}
 	if cfg.OpenAIModel != "" {
@@ -70,18 +78,36 @@ func checkOnline(ctx context.Context, cfg Config, gen loaded, p *process) error 
 	return nil
 }
 
-func askInbox(ctx context.Context, cfg Config) (inboxapi.Team, error) {
+func askInbox(ctx context.Context, cfg Config) (*inboxapi.Client, inboxapi.Team, error) {
 	client, err := inboxapi.New(inboxapi.Options{BaseURL: cfg.InboxBaseURL, Token: cfg.InboxToken.Reveal(), Retries: -1})
 	if err != nil {
-		return inboxapi.Team{}, err
+		return nil, inboxapi.Team{}, err
 	}
 	team, err := client.Team(ctx)
 	if errors.Is(err, inboxapi.ErrUnauthorized) || errors.Is(err, inboxapi.ErrForbidden) {
-		return inboxapi.Team{}, fmt.Errorf("INBOX_API_TOKEN is refused: %w", err)
+		return nil, inboxapi.Team{}, fmt.Errorf("INBOX_API_TOKEN is refused: %w", err)
 	} else if err != nil {
-		return inboxapi.Team{}, err
+		return nil, inboxapi.Team{}, err
 	}
-	return *team, nil
+	return client, *team, nil
+}
+
+// askForOthers looks for replies that a bot which keeps its records in another Redis
+// may have sent. It writes nothing.
+func askForOthers(ctx context.Context, cfg Config, gen loaded, client *inboxapi.Client, team inboxapi.Team) (found, err error) {
+	store, err := openRedis(ctx, cfg, team.ID, "")
+	if err != nil {
+		return nil, err
+	}
+	defer store.Close()
+	b, err := bot.New(bot.Deps{
+		Inbox: client, Claims: store, Ledger: store, Team: team, Now: client.Now,
+		Generation: func() bot.Generation { return gen.Generation },
+	}, cfg.botConfig())
+	if err != nil {
+		return nil, err
+	}
+	return b.Foreign(ctx)
 }
 
 // askRedis opens the store as a dry run does, and returns what of it may hurt a

@@ -115,7 +115,7 @@ func openRedis(ctx context.Context, cfg Config, team, namespace string) (*rediss
 		return nil, newConfigError([]string{"REDIS_URL: not set: set it to the Redis of the bot, through which this command reaches it; a bot without one is out of reach and can only be stopped"})
 	}
 	if team == "" {
-		asked, err := askInbox(ctx, cfg)
+		_, asked, err := askInbox(ctx, cfg)
 		if err != nil {
 			return nil, fmt.Errorf("%w: %w", errNoTeam, err)
 		}
