@@ -24,6 +24,15 @@ func TestACampaignAnswersNobody(t *testing.T) {
 			w.sim.Receive(th.ID, "do you ship to Austria?")
 			w.sim.Write(th.ID, inboxapitest.Campaign, "Our new Aricha is here.")
 		}, []string{"ok"}, "default", 4},
+		{"written before it, listed a moment after it", func(w *scene, th inboxapi.Thread) {
+			written := time.Now()
+			time.Sleep(2 * time.Second)
+			w.sim.Write(th.ID, inboxapitest.Campaign, "Our new Aricha is here.")
+			go func() {
+				time.Sleep(20 * time.Second)
+				w.sim.Receive(th.ID, "do you ship to Austria?", inboxapitest.At(written))
+			}()
+		}, []string{"ok"}, "default", 4},
 		{"it comes while the prospect may still be writing", func(w *scene, th inboxapi.Thread) {
 			w.cfg.Settle = 15 * time.Second
 			w.sim.Receive(th.ID, "do you ship to Austria?")
@@ -111,6 +120,32 @@ func TestACampaignToManyKeepsNobodyWaiting(t *testing.T) {
 		}
 		if n := w.sim.Requests()[opMessages]; n > 250+3 {
 			t.Errorf("%d reads of messages, want one for each message of the campaign", n)
+		}
+	})
+}
+
+// What was read behind a campaign's messages is not read again by a process that
+// starts; who could not be answered then is found by it.
+func TestACampaignIsReadOnceByAllProcesses(t *testing.T) {
+	inScene(t, func(w *scene) {
+		w.deps = func(d *bot.Deps) { d.Campaigns = w.store }
+		for range 250 {
+			w.sim.Write(w.thread().ID, inboxapitest.Campaign, "Our new Aricha is here.")
+		}
+		th := w.thread("do you ship to Austria?")
+		w.sim.Write(th.ID, inboxapitest.Campaign, "Our new Aricha is here.")
+		w.rules.judge = func(*bot.Conversation) bot.Verdict {
+			return bot.Verdict{Guard: "closed", Outcome: bot.Outcome{Action: bot.Wait, Reason: "closed"}}
+		}
+		w.during(5 * time.Minute)
+		w.rules.judge = alwaysReply
+		w.sim.ResetCounts()
+		for range 3 {
+			w.during(5 * time.Minute)
+		}
+		w.said(th.ID, "ok")
+		if n := w.sim.Requests()[opMessages]; n > 5 {
+			t.Errorf("%d reads of messages, want those of the one who waits", n)
 		}
 	})
 }

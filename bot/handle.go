@@ -95,6 +95,7 @@ func (b *Bot) handle(ctx context.Context, c *candidate) result {
 	}
 	switch o := h.verdict.Outcome; o.Action {
 	case Skip:
+		h.keepRead(ctx)
 		return h.skip(ctx, o)
 	case Wait:
 		return h.wait(ctx, b.again(h.conv, h.verdict))

@@ -157,6 +157,7 @@ func (b *Bot) consider(ctx context.Context, page *inboxapi.ThreadPage, readAt ti
 	if err != nil {
 		return err
 	}
+	hiding = b.notRead(ctx, hiding)
 	ids := b.unreadable(page.Malformed)
 	garbled := len(ids)
 	if len(rows)+len(hiding)+garbled == 0 {
@@ -184,7 +185,7 @@ func (b *Bot) consider(ctx context.Context, page *inboxapi.ThreadPage, readAt ti
 		b.work.offer(c)
 	}
 	for _, row := range hiding {
-		b.work.offer(&candidate{thread: row.ID, row: row, readAt: readAt, page: ref, record: records[row.ID], due: time.Now(), behind: true})
+		b.work.offer(&candidate{thread: row.ID, row: row, readAt: readAt, page: ref, record: records[row.ID], due: time.Now().Add(b.untilBehind(row)), behind: true})
 	}
 	for _, id := range ids[:garbled] {
 		b.work.offer(&candidate{thread: id, record: records[id], due: time.Now(), behind: true})
@@ -253,14 +254,6 @@ func (b *Bot) waitingRows(ctx context.Context, page *inboxapi.ThreadPage, readAt
 		}
 	}
 	return rows, hiding, nil
-}
-
-// isCampaigns reports whether a row's newest message is one that a campaign sent to
-// many: somebody may wait behind it. It does so once for each such message, and for
-// none so old that who waits behind it is too old too.
-func (b *Bot) isCampaigns(row *inboxapi.Thread) bool {
-	m := row.LastMessage
-	return m.CampaignID != nil && b.Now().Sub(m.CreatedAt) <= b.cfg.MaxAge && b.said.first("campaign "+row.ID, m.ID)
 }
 
 // judgeRow decides from a list row whether a thread is work, and for when. With

@@ -11,10 +11,11 @@ import (
 )
 
 var (
-	_ bot.Drafts = (*Store)(nil)
-	_ bot.Purse  = (*Store)(nil)
-	_ bot.Echoes = (*Store)(nil)
-	_ bot.Shelf  = (*Store)(nil)
+	_ bot.Drafts    = (*Store)(nil)
+	_ bot.Purse     = (*Store)(nil)
+	_ bot.Echoes    = (*Store)(nil)
+	_ bot.Shelf     = (*Store)(nil)
+	_ bot.Campaigns = (*Store)(nil)
 )
 
 // beside is what a Store keeps besides claims and records.
@@ -22,7 +23,13 @@ type beside struct {
 	drafts map[string]bot.Draft // by thread
 	spent  map[string]bot.Spent // by day
 	echoes map[string]map[string]time.Time
-	shelf  map[string]shelved // by thread
+	shelf  map[string]shelved      // by thread
+	read   map[string]campaignRead // by thread
+}
+
+type campaignRead struct {
+	message string
+	until   time.Time
 }
 
 type shelved struct {
@@ -31,7 +38,7 @@ type shelved struct {
 }
 
 func newBeside() beside {
-	return beside{map[string]bot.Draft{}, map[string]bot.Spent{}, map[string]map[string]time.Time{}, map[string]shelved{}}
+	return beside{map[string]bot.Draft{}, map[string]bot.Spent{}, map[string]map[string]time.Time{}, map[string]shelved{}, map[string]campaignRead{}}
 }
 
 // Draft implements bot.Drafts.
@@ -204,4 +211,31 @@ func (s *Store) Shelved(ctx context.Context, thread string) (bot.Shelved, error)
 	}
 	kept.Messages = slices.Clone(kept.Messages)
 	return kept.Shelved, nil
+}
+
+// CampaignsRead implements bot.Campaigns.
+func (s *Store) CampaignsRead(ctx context.Context, messages map[string]string) ([]string, error) {
+	leave, err := s.enter(ctx, "campaigns read")
+	if err != nil {
+		return nil, err
+	}
+	defer leave()
+	var threads []string
+	for thread, message := range messages {
+		if r := s.read[thread]; r.message == message && time.Now().Before(r.until) {
+			threads = append(threads, thread)
+		}
+	}
+	return threads, nil
+}
+
+// KeepCampaignRead implements bot.Campaigns.
+func (s *Store) KeepCampaignRead(ctx context.Context, thread, message string, d time.Duration) error {
+	leave, err := s.enter(ctx, "keep campaign read")
+	if err != nil {
+		return err
+	}
+	defer leave()
+	s.read[thread] = campaignRead{message, time.Now().Add(d)}
+	return nil
 }
