@@ -46,12 +46,17 @@ func (s *stage) waiting(n int, done []string) []string {
 
 // batches are how many wait at once, and how long the API takes over each request:
 // no time at all, so that both sides are bound by the processor, which they share
-// with the API and with Redis; or as long as an API far away does.
+// with the API and with Redis; 2 ms, which is less than a request over the internet
+// and TLS takes anywhere; or as long as an API far away does.
 var batches = []struct {
 	name    string
 	size    int
 	latency time.Duration
-}{{"one", 1, 0}, {"burst of 100", 100, 0}, {"one, API of 20 ms", 1, 20 * time.Millisecond}, {"burst of 100, API of 20 ms", 100, 20 * time.Millisecond}}
+}{
+	{"one", 1, 0}, {"burst of 100", 100, 0},
+	{"one, API of 2 ms", 1, 2 * time.Millisecond}, {"burst of 100, API of 2 ms", 100, 2 * time.Millisecond},
+	{"one, API of 20 ms", 1, 20 * time.Millisecond}, {"burst of 100, API of 20 ms", 100, 20 * time.Millisecond},
+}
 
 // far is an API that takes its time over every request.
 func far(latency time.Duration) func(testing.TB, http.Handler) http.Handler {
