@@ -124,6 +124,25 @@ func TestACampaignToManyKeepsNobodyWaiting(t *testing.T) {
 	})
 }
 
+// One sweep alone does not wait until a campaign's message may be read behind: a
+// later one does that.
+func TestOneSweepDoesNotWaitForACampaign(t *testing.T) {
+	inScene(t, func(w *scene) {
+		w.deps = func(d *bot.Deps) { d.Campaigns = w.store }
+		th := w.thread("do you ship to Austria?")
+		w.sim.Write(th.ID, inboxapitest.Campaign, "Our new Aricha is here.")
+		start := time.Now()
+		w.once()
+		if took := time.Since(start); took > time.Second {
+			t.Errorf("it took %s", took)
+		}
+		w.said(th.ID)
+		time.Sleep(3 * time.Minute)
+		w.once()
+		w.said(th.ID, "ok")
+	})
+}
+
 // What was read behind a campaign's messages is not read again by a process that
 // starts; who could not be answered then is found by it.
 func TestACampaignIsReadOnceByAllProcesses(t *testing.T) {

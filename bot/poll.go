@@ -185,7 +185,11 @@ func (b *Bot) consider(ctx context.Context, page *inboxapi.ThreadPage, readAt ti
 		b.work.offer(c)
 	}
 	for _, row := range hiding {
-		b.work.offer(&candidate{thread: row.ID, row: row, readAt: readAt, page: ref, record: records[row.ID], due: time.Now().Add(b.untilBehind(row)), behind: true})
+		later := b.untilBehind(row)
+		b.work.offer(&candidate{
+			thread: row.ID, row: row, readAt: readAt, page: ref, record: records[row.ID],
+			due: time.Now().Add(later), parked: later > 0, behind: true,
+		})
 	}
 	for _, id := range ids[:garbled] {
 		b.work.offer(&candidate{thread: id, record: records[id], due: time.Now(), behind: true})
