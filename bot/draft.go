@@ -119,7 +119,12 @@ func (r Record) awaits() bool {
 // mayHaveDraft reports whether r's message may have a draft of the kind that
 // people approve: one that waits, or one whose send certainly did not happen.
 func (h *handling) mayHaveDraft(r Record) bool {
-	return h.bot.Drafts != nil && (r.awaits() || r.State == StateRetry && (h.bot.cfg.Approve || h.gen.Approves))
+	return h.bot.Drafts != nil && r.awaits() || r.State == StateRetry && h.bot.drafts(h.gen)
+}
+
+// drafts reports whether people may be asked to approve replies at all.
+func (b *Bot) drafts(gen *Generation) bool {
+	return b.Drafts != nil && (b.cfg.Approve || gen.Approves)
 }
 
 // wantsApproval reports whether drafts go to people, by the mode or by the guard.
@@ -185,21 +190,33 @@ func (h *handling) stillTrue(ctx context.Context, d Draft) (result, bool) {
 	return result{}, false
 }
 
-// withdrawOvertaken withdraws a draft about an earlier message: since then the
-// prospect has written, and what is in the ledger now knows nothing of the draft.
-func (h *handling) withdrawOvertaken(ctx context.Context) error {
+// hasDraft reports whether the record's message has, or may have, a draft of the kind
+// that people approve. What is in the ledger tells, but for a process that was killed
+// between keeping a draft and noting that it waits. A draft about an earlier message,
+// of which what is in the ledger now knows nothing, is withdrawn.
+func (h *handling) hasDraft(ctx context.Context) (bool, error) {
 	b, r := h.bot, h.lease.Record
-	if b.Drafts == nil || r.State != StateWaiting || !b.cfg.Approve && !h.gen.Approves {
-		return nil
+	switch {
+	case h.mayHaveDraft(r):
+		return true, nil
+	case r.State != StateWaiting || !b.drafts(h.gen):
+		return false, nil
 	}
 	d, err := b.Drafts.Draft(ctx, h.c.thread)
 	if err != nil {
-		return fmt.Errorf("draft: %w", err)
+		return false, fmt.Errorf("draft: %w", err)
 	}
-	if d.MessageID != r.MessageID && (d.State == DraftWaiting || d.State == DraftApproved) && h.moveDraft(ctx, d, DraftWithdrawn) {
-		b.Logger.Info("draft withdrawn: the prospect has written since", "thread", h.c.thread)
+	switch d.State {
+	case DraftWaiting, DraftApproved:
+		if d.MessageID != r.MessageID && h.moveDraft(ctx, d, DraftWithdrawn) {
+			b.Logger.Info("draft withdrawn: the prospect has written since", "thread", h.c.thread)
+		}
+		return d.MessageID == r.MessageID, nil
+	case DraftRejected, DraftHandoff, DraftExpired:
+		return d.MessageID == r.MessageID, nil
+	case DraftWithdrawn, DraftSent, DraftShadow, DraftCompared:
 	}
-	return nil
+	return false, nil
 }
 
 // undecided keeps a draft waiting, until its time is over or the rules of today
@@ -218,7 +235,7 @@ func (h *handling) undecided(ctx context.Context, d Draft) (result, bool) {
 		}
 		return result{}, false
 	default:
-		return h.awaitDecision(ctx, d.ID, left), true
+		return h.awaitDecision(ctx, d, left), true
 	}
 }
 
@@ -231,7 +248,7 @@ func (h *handling) keepDraft(ctx context.Context, o Outcome) result {
 	}
 	h.verdict.Outcome = Outcome{Action: Wait, Reason: awaitsApproval, Text: o.Text}
 	h.report(ctx)
-	return h.awaitDecision(ctx, d.ID, b.cfg.DraftTTL)
+	return h.awaitDecision(ctx, d, b.cfg.DraftTTL)
 }
 
 // newDraft is a draft that waits for a person.
@@ -246,17 +263,20 @@ func (h *handling) newDraft(text, reason string) Draft {
 	}
 }
 
-// awaitDecision leaves the thread open until somebody decides.
-func (h *handling) awaitDecision(ctx context.Context, id string, left time.Duration) result {
+// awaitDecision leaves the thread open until somebody decides about d.
+func (h *handling) awaitDecision(ctx context.Context, d Draft, left time.Duration) result {
 	b := h.bot
 	again := min(left, draftLook)
 	h.verdict.Guard = cmp.Or(h.verdict.Guard, guardApproval)
-	if !h.advance(ctx, h.next(StateWaiting, Outcome{Reason: awaitsApproval}), again) {
+	if err := h.tryAdvance(ctx, h.next(StateWaiting, Outcome{Reason: awaitsApproval}), again); err != nil {
+		if errors.Is(err, ErrRecorded) { // another process was quicker: nobody would come back to this draft
+			h.moveDraft(ctx, d, DraftWithdrawn)
+		}
 		return b.failed(ctx, h.c, "redis", errNotMoved)
 	}
 	b.postpone(ctx, h.c.thread, again)
 	// Who decided between the two lines above made the thread due, in vain.
-	if d, err := b.Drafts.Draft(ctx, h.c.thread); err != nil || d.ID != id || d.State != DraftWaiting {
+	if now, err := b.Drafts.Draft(ctx, h.c.thread); err != nil || now.ID != d.ID || now.State != DraftWaiting {
 		again = time.Second
 	}
 	return result{again: again, parked: true}
@@ -276,7 +296,7 @@ func (h *handling) moveDraft(ctx context.Context, d Draft, to DraftState) bool {
 
 // draftSent ends the draft whose words have been sent.
 func (h *handling) draftSent(ctx context.Context, messageID string) {
-	if h.bot.Drafts == nil || !h.bot.cfg.Approve && !h.gen.Approves {
+	if !h.bot.drafts(h.gen) {
 		return
 	}
 	ctx, cancel := lasting(ctx, ledgerTimeout)

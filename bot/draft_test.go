@@ -1,11 +1,14 @@
 package bot_test
 
 import (
+	"context"
+	"errors"
 	"strings"
 	"testing"
 	"time"
 
 	"inboxbot/bot"
+	"inboxbot/bot/bottest"
 	"inboxbot/inboxapi"
 	"inboxbot/inboxapi/inboxapitest"
 )
@@ -256,4 +259,97 @@ func TestWaitingDraftCostsFewRequests(t *testing.T) {
 			t.Errorf("10 drafts cost %d requests in four hours", n)
 		}
 	})
+}
+
+// A process may be killed between keeping a draft and noting in the ledger that it
+// waits. The draft is as good as any other: it is decided about, or withdrawn when
+// it is overtaken; none is left waiting for good.
+func TestDraftOfAProcessThatWasKilled(t *testing.T) {
+	for _, row := range []struct {
+		name   string
+		happen func(w *scene, th inboxapi.Thread)
+		end    bot.DraftState
+		said   []string
+		asked  int
+	}{
+		{"nothing happens", func(*scene, inboxapi.Thread) {}, bot.DraftWaiting, nil, 1},
+		{"it is approved", func(w *scene, th inboxapi.Thread) { w.decide(th.ID, bot.DraftApproved, "") }, bot.DraftSent, []string{"ok"}, 1},
+		{"it is rejected", func(w *scene, th inboxapi.Thread) { w.decide(th.ID, bot.DraftRejected, "") }, bot.DraftRejected, nil, 1},
+		{"a person answers in Inbox", func(w *scene, th inboxapi.Thread) { w.sim.Write(th.ID, inboxapitest.PersonInInbox, "At nine.") }, bot.DraftWithdrawn, nil, 1},
+		{"the prospect writes more", func(w *scene, th inboxapi.Thread) { w.sim.Receive(th.ID, "and on Sundays?") }, bot.DraftWaiting, nil, 2},
+		{"the rules change", func(w *scene, _ inboxapi.Thread) {
+			w.rules.judge = func(*bot.Conversation) bot.Verdict {
+				return bot.Verdict{Guard: "quiet", Outcome: bot.Outcome{Action: bot.Skip}}
+			}
+		}, bot.DraftWithdrawn, nil, 1},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			inScene(t, func(w *scene) {
+				w.approving()
+				kept := w.deps
+				w.deps = func(d *bot.Deps) { kept(d); d.Drafts = killed{d.Drafts, w.store} }
+				th := w.thread("when do you open?")
+				w.during(10 * time.Second)
+				w.store.Fail(nil)
+				w.deps = kept
+				if d := w.draft(th.ID); d.State != bot.DraftWaiting {
+					t.Fatalf("the draft is %q", d.State)
+				}
+				row.happen(w, th)
+				w.during(20 * time.Hour)
+				w.said(th.ID, row.said...)
+				if d := w.draft(th.ID); d.State != row.end {
+					t.Errorf("the draft is %s, want %s", d.State, row.end)
+				}
+				if n := len(w.model.Prompts()); n != row.asked {
+					t.Errorf("the model was asked %d times, want %d", n, row.asked)
+				}
+			})
+		})
+	}
+}
+
+// killed are the drafts of a process that reaches nothing any more once it has kept one.
+type killed struct {
+	bot.Drafts
+	store *bottest.Store
+}
+
+func (k killed) KeepDraft(ctx context.Context, d bot.Draft) error {
+	err := k.Drafts.KeepDraft(ctx, d)
+	k.store.Fail(errors.New("killed"))
+	return err
+}
+
+// A process that was stopped for longer than its lease keeps its draft when another
+// one has long answered: nobody may be asked about it.
+func TestDraftOfAProcessThatSleptTooLong(t *testing.T) {
+	inScene(t, func(w *scene) {
+		w.approving()
+		kept := w.deps
+		w.deps = func(d *bot.Deps) { kept(d); d.Drafts = asleep{d.Drafts, 10 * time.Minute} }
+		th := w.thread("when do you open?")
+		go w.during(20 * time.Minute)
+		time.Sleep(5 * time.Minute) // its lease has ended
+		w.deps = kept
+		go w.during(15 * time.Minute)
+		time.Sleep(time.Minute)
+		w.decide(th.ID, bot.DraftApproved, "")
+		time.Sleep(10 * time.Minute)
+		w.said(th.ID, "ok")
+		if d := w.draft(th.ID); d.State == bot.DraftWaiting {
+			t.Errorf("a draft waits about what was answered: %+v", d)
+		}
+	})
+}
+
+// asleep are the drafts of a process that stops for a while before it keeps one.
+type asleep struct {
+	bot.Drafts
+	d time.Duration
+}
+
+func (a asleep) KeepDraft(ctx context.Context, d bot.Draft) error {
+	time.Sleep(a.d)
+	return a.Drafts.KeepDraft(ctx, d)
 }

@@ -43,11 +43,11 @@ func (b *Bot) handle(ctx context.Context, c *candidate) result {
 	until := time.Now().Add(lease.Left(time.Now()) - b.cfg.Send - b.cfg.lookTime())
 	work, cancel := context.WithDeadline(ctx, until)
 	defer cancel()
-	awaits := h.mayHaveDraft(lease.Record)
+	awaits, err := h.hasDraft(work)
+	if err != nil {
+		return b.failed(ctx, c, "redis", err)
+	}
 	if !awaits {
-		if err := h.withdrawOvertaken(work); err != nil {
-			return b.failed(ctx, c, "redis", err)
-		}
 		if r, ok := h.judgeRow(work); ok {
 			return r
 		}
