@@ -287,7 +287,10 @@ func TestDraftOfAProcessThatWasKilled(t *testing.T) {
 			inScene(t, func(w *scene) {
 				w.approving()
 				kept := w.deps
-				w.deps = func(d *bot.Deps) { kept(d); d.Drafts = killed{d.Drafts, w.store} }
+				w.deps = func(d *bot.Deps) {
+					kept(d)
+					d.Drafts = killed{d.Drafts, w.store}
+				}
 				th := w.thread("when do you open?")
 				w.during(10 * time.Second)
 				w.store.Fail(nil)
@@ -327,12 +330,18 @@ func TestDraftOfAProcessThatSleptTooLong(t *testing.T) {
 	inScene(t, func(w *scene) {
 		w.approving()
 		kept := w.deps
-		w.deps = func(d *bot.Deps) { kept(d); d.Drafts = asleep{d.Drafts, 10 * time.Minute} }
+		w.deps = func(d *bot.Deps) {
+			kept(d)
+			d.Drafts = asleep{d.Drafts, 10 * time.Minute}
+		}
 		th := w.thread("when do you open?")
-		go w.during(20 * time.Minute)
+		ctx, stop := w.context()
+		done := make(chan error)
+		run := func(b *bot.Bot) { done <- b.Run(ctx) }
+		go run(w.start())
 		time.Sleep(5 * time.Minute) // its lease has ended
 		w.deps = kept
-		go w.during(15 * time.Minute)
+		go run(w.start())
 		time.Sleep(time.Minute)
 		w.decide(th.ID, bot.DraftApproved, "")
 		time.Sleep(10 * time.Minute)
@@ -340,6 +349,9 @@ func TestDraftOfAProcessThatSleptTooLong(t *testing.T) {
 		if d := w.draft(th.ID); d.State == bot.DraftWaiting {
 			t.Errorf("a draft waits about what was answered: %+v", d)
 		}
+		stop()
+		<-done
+		<-done
 	})
 }
 
