@@ -53,9 +53,12 @@ var batches = []struct {
 	size    int
 	latency time.Duration
 }{
-	{"one", 1, 0}, {"burst of 100", 100, 0},
-	{"one, API of 2 ms", 1, 2 * time.Millisecond}, {"burst of 100, API of 2 ms", 100, 2 * time.Millisecond},
-	{"one, API of 20 ms", 1, 20 * time.Millisecond}, {"burst of 100, API of 20 ms", 100, 20 * time.Millisecond},
+	{"one", 1, 0},
+	{"burst of 100", 100, 0},
+	{"one, API of 2 ms", 1, 2 * time.Millisecond},
+	{"burst of 100, API of 2 ms", 100, 2 * time.Millisecond},
+	{"one, API of 20 ms", 1, 20 * time.Millisecond},
+	{"burst of 100, API of 20 ms", 100, 20 * time.Millisecond},
 }
 
 // far is an API that takes its time over every request.
