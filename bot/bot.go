@@ -10,7 +10,7 @@
 //	verdict.go       every guard's answer; the bot's own safety guards come first
 //	loop.go          one of those: two machines that answer each other
 //	hidden.go        another: who may stand behind a reply that the store forgot
-//	campaign.go      another: who may stand behind what a campaign sent to many
+//	behind.go        and behind what a campaign sent to many
 //	foreign.go       whether somebody else answers the same threads
 //	claim.go         the right to act on a thread alone
 //	prompt.go        what goes to the model
@@ -100,14 +100,14 @@ type Deps struct {
 	Refused func() error
 
 	// The rest is for several processes on one store; nil means alone.
-	Leader    Leader
-	Switch    Switch
-	Memory    Memory // nil: the store forgets nothing
-	Drafts    Drafts // nil: nothing waits for approval
-	Purse     Purse
-	Echoes    Echoes
-	Campaigns Campaigns // nil: behind which messages of campaigns nobody waits is kept in memory alone
-	Shelf     Shelf     // nil: what was read of a thread is kept in memory alone
+	Leader Leader
+	Switch Switch
+	Memory Memory // nil: the store forgets nothing
+	Drafts Drafts // nil: nothing waits for approval
+	Purse  Purse
+	Echoes Echoes
+	Behind Behind // nil: what was looked behind is kept in memory alone
+	Shelf  Shelf  // nil: what was read of a thread is kept in memory alone
 	// Reserve takes the request that a send will need out of the team's quota,
 	// before the look: so that the look is not too old by the time the send is
 	// admitted. It blocks until there is one, or ctx ends, and reports whether

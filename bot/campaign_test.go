@@ -128,7 +128,7 @@ func TestACampaignToManyKeepsNobodyWaiting(t *testing.T) {
 // later one does that.
 func TestOneSweepDoesNotWaitForACampaign(t *testing.T) {
 	inScene(t, func(w *scene) {
-		w.deps = func(d *bot.Deps) { d.Campaigns = w.store }
+		w.deps = func(d *bot.Deps) { d.Behind = w.store }
 		th := w.thread("do you ship to Austria?")
 		w.sim.Write(th.ID, inboxapitest.Campaign, "Our new Aricha is here.")
 		start := time.Now()
@@ -147,7 +147,7 @@ func TestOneSweepDoesNotWaitForACampaign(t *testing.T) {
 // starts; who could not be answered then is found by it.
 func TestACampaignIsReadOnceByAllProcesses(t *testing.T) {
 	inScene(t, func(w *scene) {
-		w.deps = func(d *bot.Deps) { d.Campaigns = w.store }
+		w.deps = func(d *bot.Deps) { d.Behind = w.store }
 		for range 250 {
 			w.sim.Write(w.thread().ID, inboxapitest.Campaign, "Our new Aricha is here.")
 		}

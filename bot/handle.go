@@ -95,7 +95,9 @@ func (b *Bot) handle(ctx context.Context, c *candidate) result {
 	}
 	switch o := h.verdict.Outcome; o.Action {
 	case Skip:
-		h.keepRead(ctx)
+		if len(h.conv.Unanswered()) == 0 {
+			h.keepLooked(ctx)
+		}
 		return h.skip(ctx, o)
 	case Wait:
 		return h.wait(ctx, b.again(h.conv, h.verdict))

@@ -147,6 +147,7 @@ func (h *handling) finishHandoff(ctx context.Context) result {
 	if !h.advance(ctx, r, again) {
 		return h.bot.failed(ctx, h.c, "redis", errNotMoved)
 	}
+	h.keepLooked(ctx)
 	if h.conv == nil { // begun by another try, or by a worker that died
 		h.verdict = Verdict{Guard: r.Guard, Outcome: Outcome{Action: Handoff, Reason: r.Reason, Cause: r.Cause}}
 		if row, _ := b.work.row(h.c); row != nil {

@@ -134,3 +134,26 @@ func TestAQuarantineIsTold(t *testing.T) {
 		<-done
 	})
 }
+
+// After a loss every thread that was answered of late is read once, by whichever
+// process, however often one is started; after another loss, once more.
+func TestALossIsLookedBehindOnce(t *testing.T) {
+	inScene(t, func(w *scene) {
+		w.deps = func(d *bot.Deps) { d.Memory, d.Behind = w.store, w.store }
+		for range 50 {
+			w.thread("do you ship to Austria?")
+		}
+		w.during(2 * time.Hour)
+		for range 2 {
+			w.store.Wipe()
+			w.sim.ResetCounts()
+			for range 4 {
+				w.during(10 * time.Minute)
+				w.once()
+			}
+			if n := w.sim.Requests()[opMessages]; n != 50 {
+				t.Errorf("%d reads of messages after a loss, want one for each thread", n)
+			}
+		}
+	})
+}

@@ -157,7 +157,7 @@ func (b *Bot) consider(ctx context.Context, page *inboxapi.ThreadPage, readAt ti
 	if err != nil {
 		return err
 	}
-	hiding = b.notRead(ctx, hiding)
+	hiding = b.notLooked(ctx, hiding)
 	ids := b.unreadable(page.Malformed)
 	garbled := len(ids)
 	if len(rows)+len(hiding)+garbled == 0 {

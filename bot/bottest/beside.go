@@ -11,11 +11,11 @@ import (
 )
 
 var (
-	_ bot.Drafts    = (*Store)(nil)
-	_ bot.Purse     = (*Store)(nil)
-	_ bot.Echoes    = (*Store)(nil)
-	_ bot.Shelf     = (*Store)(nil)
-	_ bot.Campaigns = (*Store)(nil)
+	_ bot.Drafts = (*Store)(nil)
+	_ bot.Purse  = (*Store)(nil)
+	_ bot.Echoes = (*Store)(nil)
+	_ bot.Shelf  = (*Store)(nil)
+	_ bot.Behind = (*Store)(nil)
 )
 
 // beside is what a Store keeps besides claims and records.
@@ -23,13 +23,13 @@ type beside struct {
 	drafts map[string]bot.Draft // by thread
 	spent  map[string]bot.Spent // by day
 	echoes map[string]map[string]time.Time
-	shelf  map[string]shelved      // by thread
-	read   map[string]campaignRead // by thread
+	shelf  map[string]shelved // by thread
+	looks  map[string]kept    // by thread
 }
 
-type campaignRead struct {
-	message string
-	until   time.Time
+type kept struct {
+	bot.Looked
+	until time.Time
 }
 
 type shelved struct {
@@ -38,7 +38,7 @@ type shelved struct {
 }
 
 func newBeside() beside {
-	return beside{map[string]bot.Draft{}, map[string]bot.Spent{}, map[string]map[string]time.Time{}, map[string]shelved{}, map[string]campaignRead{}}
+	return beside{map[string]bot.Draft{}, map[string]bot.Spent{}, map[string]map[string]time.Time{}, map[string]shelved{}, map[string]kept{}}
 }
 
 // Draft implements bot.Drafts.
@@ -213,29 +213,30 @@ func (s *Store) Shelved(ctx context.Context, thread string) (bot.Shelved, error)
 	return kept.Shelved, nil
 }
 
-// CampaignsRead implements bot.Campaigns.
-func (s *Store) CampaignsRead(ctx context.Context, messages map[string]string) ([]string, error) {
-	leave, err := s.enter(ctx, "campaigns read")
+// LookedBehind implements bot.Behind.
+func (s *Store) LookedBehind(ctx context.Context, threads []string) (map[string]bot.Looked, error) {
+	leave, err := s.enter(ctx, "looked behind")
 	if err != nil {
 		return nil, err
 	}
 	defer leave()
-	var threads []string
-	for thread, message := range messages {
-		if r := s.read[thread]; r.message == message && time.Now().Before(r.until) {
-			threads = append(threads, thread)
+	looked := map[string]bot.Looked{}
+	for _, thread := range threads {
+		if l := s.looks[thread]; time.Now().Before(l.until) {
+			looked[thread] = l.Looked
 		}
 	}
-	return threads, nil
+	return looked, nil
 }
 
-// KeepCampaignRead implements bot.Campaigns.
-func (s *Store) KeepCampaignRead(ctx context.Context, thread, message string, d time.Duration) error {
-	leave, err := s.enter(ctx, "keep campaign read")
+// KeepLooked implements bot.Behind.
+func (s *Store) KeepLooked(ctx context.Context, thread string, l bot.Looked, d time.Duration) error {
+	leave, err := s.enter(ctx, "keep looked")
 	if err != nil {
 		return err
 	}
 	defer leave()
-	s.read[thread] = campaignRead{message, time.Now().Add(d)}
+	l.At = ms(l.At)
+	s.looks[thread] = kept{l, time.Now().Add(d)}
 	return nil
 }

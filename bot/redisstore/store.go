@@ -18,7 +18,7 @@
 //	inboxbot:{team}:d:<thread>  hash    the thread's draft; gone 7 days after its end
 //	inboxbot:{team}:drafts      zset    threads whose draft waits for a person, by the ms it was made
 //	inboxbot:{team}:e:<sum>     zset    threads a text was for within a day, by ms
-//	inboxbot:{team}:read:<thread> string the message of a campaign behind which nobody waits; gone after BOT_MAX_AGE
+//	inboxbot:{team}:looked:<thread> string the message of ours behind which nobody waits, and when that was seen; gone after BOT_MAX_AGE
 //	inboxbot:{team}:shelf       hash    by thread, what was last said in the active ones, deflated; gone an hour after the last
 //	inboxbot:{team}:shelf:at    zset    those threads by the ms they were shelved
 //	inboxbot:{team}:shelf:bytes string  memory they take

@@ -466,6 +466,13 @@ func (r *round) askStore(t *testing.T, team string) {
 	if r.logged == 0 || r.spent.Tokens == 0 || r.spent.MicroUSD == 0 {
 		r.odd = append(r.odd, fmt.Sprintf("%d decisions are logged, %+v is spent: something is not wired", r.logged, r.spent))
 	}
+	waiting, err := s.WaitingDrafts(t.Context(), 1000)
+	if err != nil {
+		r.odd = append(r.odd, err.Error())
+	}
+	for _, d := range waiting { // no thread is open any more
+		r.odd = append(r.odd, "a draft waits that nobody will come back to: "+r.world.story(finding{d.Thread, markOf.FindString(d.Text)}, r.fleet, r.diary))
+	}
 }
 
 // harassRedis takes Redis's memory away at the planned times.

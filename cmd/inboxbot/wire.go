@@ -369,7 +369,7 @@ func (w *parts) deps(handled func(bot.Handled)) bot.Deps {
 	}
 	d := bot.Deps{
 		Inbox: w.client, Claims: w.store, Ledger: w.store, Model: w.model,
-		Drafts: w.store, Purse: w.store, Echoes: w.store, Campaigns: w.store,
+		Drafts: w.store, Purse: w.store, Echoes: w.store, Behind: w.store,
 		Generation: w.live.current, Refused: w.live.refused,
 		Team: w.team, Logger: w.log, Metrics: bot.NewMetrics(w.reg),
 		Leader: w.store, Switch: pauseSwitch{w.store}, Reserve: w.reserve,

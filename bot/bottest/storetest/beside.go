@@ -20,7 +20,7 @@ type Beside interface {
 	bot.Purse
 	bot.Echoes
 	bot.Shelf
-	bot.Campaigns
+	bot.Behind
 	WaitingDrafts(ctx context.Context, limit int) ([]bot.Draft, error)
 	DecideDraft(ctx context.Context, thread, id string, to bot.DraftState, final, by string) error
 	EditDraft(ctx context.Context, thread, id, text, by string) error
@@ -29,7 +29,7 @@ type Beside interface {
 // BesideInBubble runs the suite of what a store keeps besides claims and records,
 // every test on a new store in a testing/synctest bubble of its own.
 func BesideInBubble(t *testing.T, store func(*testing.T) Beside) {
-	for _, test := range slices.Concat(drafts(), spending(), echoes(), echoesInTime(), shelf(), shelfInTime(), campaigns(), campaignsInTime()) {
+	for _, test := range slices.Concat(drafts(), spending(), echoes(), echoesInTime(), shelf(), shelfInTime(), behind(), behindInTime()) {
 		t.Run(test.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) { test.run(&beside{t, store(t)}) })
 		})
@@ -38,7 +38,7 @@ func BesideInBubble(t *testing.T, store func(*testing.T) Beside) {
 
 // BesideInRealTime runs what of the suite needs no waiting, its tests in parallel.
 func BesideInRealTime(t *testing.T, store func(*testing.T) Beside) {
-	for _, test := range slices.Concat(drafts(), spending(), echoes(), shelf(), campaigns()) {
+	for _, test := range slices.Concat(drafts(), spending(), echoes(), shelf(), behind()) {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
 			test.run(&beside{t, store(t)})
