@@ -266,7 +266,7 @@ func (b *Bot) judgeRow(ctx context.Context, gen *Generation, c *candidate, noSto
 	last := c.row.LastMessage
 	if c.record.Done(last.ID, last.CreatedAt) {
 		if !b.shadowing() { // there the thread is kept for the answer of a person
-			b.work.drop(c.thread)
+			b.work.drop(c.thread, c.row, c.readAt)
 		}
 		return nil
 	}
@@ -283,7 +283,7 @@ func (b *Bot) judgeRow(ctx context.Context, gen *Generation, c *candidate, noSto
 	case asked:
 		c.due, c.parked = time.Now().Add(draftLook), true
 	case v.final(conv) && v.Outcome.Action == Skip && !b.leaves(v):
-		b.work.drop(c.thread)
+		b.work.drop(c.thread, c.row, c.readAt)
 		if b.report(ctx, gen, conv, Thought{Verdict: v}, 0, nil) && !noStore {
 			b.close(ctx, Lease{Thread: c.thread, Record: c.record})
 		}

@@ -278,11 +278,17 @@ func (w *work) found(c *candidate) {
 	c.behind = false // a worker has it: no place depends on it
 }
 
-// drop forgets a candidate that no worker has.
-func (w *work) drop(thread string) {
+// drop forgets a candidate. While a worker has it, that one's look needs the row that
+// says why.
+func (w *work) drop(thread string, row *inboxapi.Thread, readAt time.Time) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if c, ok := w.all[thread]; ok && !c.busy {
+	c, ok := w.all[thread]
+	switch {
+	case !ok:
+	case c.busy:
+		w.change(c, time.Now(), func() { c.row, c.readAt = row, readAt })
+	default:
 		w.take(c)
 	}
 }

@@ -62,7 +62,7 @@ func somethingHappens(w *work, r *rand.Rand) {
 			w.recorded(c, Record{State: StateSent, MessageID: row.LastMessage.ID})
 			return
 		}
-		w.drop(thread)
+		w.drop(thread, row, now)
 	case 8:
 		time.Sleep(time.Second)
 	}
