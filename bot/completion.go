@@ -294,10 +294,11 @@ func (t thinker) objection(found []draftcheck.Finding) (draftcheck.Finding, bool
 	return draftcheck.Finding{}, false
 }
 
-// ask has a thread thought about, and remembers what the model's answer says of
-// the model.
+// ask has a thread thought about, while the prospect is shown that somebody is
+// writing, and remembers what the model's answer says of the model.
 func (h *handling) ask(ctx context.Context) error {
 	b := h.bot
+	defer h.typing(ctx)()
 	th, err := b.thinker(h.gen).think(ctx, h.conv, h.verdict)
 	if th.Tokens != (Tokens{}) {
 		h.costs.Go(func() { // nothing of this thread depends on the sum

@@ -246,21 +246,24 @@ func (h *handling) sent(ctx context.Context, r Record, m *inboxapi.Message) resu
 	return result{again: again, parked: true}
 }
 
-// typing shows the prospect that somebody is writing, where X can show it and
-// the bot has little to do: a signal costs a request of the team's quota. It is
-// never in the way.
-func (b *Bot) typing(ctx context.Context, c *Conversation) {
+// typing shows the prospect that somebody is writing, where X can show it, what is
+// written may be sent at once and the bot has little to do: a signal costs a request
+// of the team's quota. It is never in the way, and does not leave after stop.
+func (h *handling) typing(ctx context.Context) (stop func()) {
+	b, c := h.bot, h.conv
 	off := c.Thread.TypingEnabled != nil && !*c.Thread.TypingEnabled
-	if !b.cfg.Live || off || c.Thread.Variant != inboxapi.VariantXChat || b.work.inHand() > 2 {
-		return
+	waits := h.wantsApproval(h.verdict.Outcome) || b.model.downFor(time.Now()) > 0
+	if !b.cfg.Live || off || waits || c.Thread.Variant != inboxapi.VariantXChat || b.work.inHand() > 2 {
+		return func() {}
 	}
+	ctx, stop = context.WithTimeout(ctx, 3*time.Second)
 	b.background.Go(func() {
-		ctx, cancel := context.WithTimeout(ctx, 3*time.Second)
-		defer cancel()
+		defer stop()
 		if _, err := b.Inbox.Typing(ctx, c.Thread.ID); err != nil {
 			b.Logger.Debug("typing", "thread", c.Thread.ID, "err", err)
 		}
 	})
+	return stop
 }
 
 var markup = regexp.MustCompile(`<[^<>]*>`)

@@ -109,7 +109,6 @@ func (b *Bot) handle(ctx context.Context, c *candidate) result {
 	if r, stop := h.unaffordable(ctx); stop {
 		return r
 	}
-	b.typing(work, h.conv)
 	if err := h.ask(work); err != nil { // the model is out of reach; what it answered, however odd, is an outcome
 		return h.modelDown(ctx, err)
 	}
