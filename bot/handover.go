@@ -29,6 +29,9 @@ func (h *handling) handOff(ctx context.Context, o Outcome) result {
 	if r, begun := h.farewell(ctx, o); begun {
 		return r
 	}
+	if r, overtaken := h.answeredMeanwhile(ctx, o); overtaken {
+		return r
+	}
 	r := h.next(StateHanding, o)
 	r.Tag, r.Assign, r.Cause = o.Tag, o.Assign, o.Cause
 	r.HandedAt, r.HandedTag = h.bot.Now(), o.Tag
@@ -36,6 +39,27 @@ func (h *handling) handOff(ctx context.Context, o Outcome) result {
 		return h.bot.failed(ctx, h.c, "redis", errNotMoved)
 	}
 	return h.finishHandoff(ctx)
+}
+
+// answeredMeanwhile makes sure that nobody has answered, or changed what was asked,
+// while the model thought; with a result, somebody has. What cannot be looked at goes
+// to a person, and so does a reply that cannot be sent.
+func (h *handling) answeredMeanwhile(ctx context.Context, o Outcome) (result, bool) {
+	b := h.bot
+	switch {
+	case h.thought.Prompt.Template == "", o.Cause == CauseUnavailable:
+		return result{}, false
+	case h.conv.guessed:
+		return h.confirm(ctx)
+	case time.Since(h.conv.readAt) <= lookAge:
+		return result{}, false
+	}
+	inTime, cancel := context.WithTimeout(forPurpose(ctx, ForLook), b.cfg.lookTime())
+	defer cancel()
+	if _, err := b.lookAgain(inTime, h.c, h.conv, false); errors.Is(err, errOvertaken) {
+		return h.overtaken(ctx), true
+	}
+	return result{}, false
 }
 
 // farewell tells the prospect that a person takes over, where the rule file has

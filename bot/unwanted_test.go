@@ -97,3 +97,57 @@ func (s slowTyping) Typing(ctx context.Context, thread string) (inboxapi.TypingR
 	}
 	return s.Inbox.Typing(ctx, thread)
 }
+
+// Who has been answered by a person while the model thought is not handed to one.
+func TestAHandoffIsThrownAwayToo(t *testing.T) {
+	handoff := decision(bot.Decision{Action: bot.Handoff, Reason: "not in the facts", Confidence: 1})
+	for _, row := range []struct {
+		name    string
+		says    string // the model, "": it is away for longer than the operator's patience
+		happens func(w *scene, thread string)
+		handed  bool
+	}{
+		{"a person answers", handoff, func(w *scene, id string) { w.sim.Write(id, inboxapitest.PersonInInbox, "I am on it") }, false},
+		{"a person answers in X", handoff, func(w *scene, id string) { w.sim.Write(id, inboxapitest.PersonInX, "I am on it") }, false},
+		{"the message is taken back", handoff, func(w *scene, id string) { w.sim.DeleteMessage(id, w.sim.Transcript(id)[0].ID) }, false},
+		{"a person answers, a check minds the draft", answer("That is 99 EUR."), func(w *scene, id string) {
+			w.sim.Write(id, inboxapitest.PersonInX, "I am on it")
+		}, false},
+		{"a person answers, the model talks nonsense", "la la la", func(w *scene, id string) {
+			w.sim.Write(id, inboxapitest.PersonInInbox, "I am on it")
+		}, false},
+		{"a person answers, the model is away", "", func(w *scene, id string) { w.sim.Write(id, inboxapitest.PersonInX, "I am on it") }, false},
+		{"nothing happens", handoff, func(*scene, string) {}, true},
+		{"nothing happens, the model is away", "", func(*scene, string) {}, true},
+		{"Inbox does not let us look", handoff, func(w *scene, _ string) {
+			w.sim.Inject(inboxapitest.Fault{Operation: opMessages, Kind: inboxapitest.FailBefore})
+		}, true},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			inScene(t, func(w *scene) {
+				w.cfg.ModelPatience = time.Second
+				w.model = modelOf(func() (string, error) {
+					if row.says == "" {
+						return "", bot.ErrModelUnavailable
+					}
+					return row.says, nil
+				})
+				w.model.Delay(20 * time.Second)
+				th := w.thread("do you ship to Austria?")
+				go func() {
+					time.Sleep(10 * time.Second)
+					if row.says == "" { // the second try is the one that gives up
+						time.Sleep(25 * time.Second)
+					}
+					row.happens(w, th.ID)
+				}()
+				w.during(10 * time.Minute)
+				tags, notes := w.sim.TagNames(th.ID), w.sim.Prospect(th.ID).Context.Notes
+				if handed := len(tags) > 0 || notes != nil; handed != row.handed {
+					t.Errorf("handed over: %v, want %v: tags %q", handed, row.handed, tags)
+				}
+				w.said(th.ID)
+			})
+		})
+	}
+}
