@@ -213,6 +213,11 @@ func (h *handling) tellTeam(ctx context.Context, r Record) error {
 // request included: a person may be writing too.
 const noteAge = 10 * time.Second
 
+// tagAgainFor is how long after it was decided a handoff is tagged again whose note
+// stands there: both came in one request, and later a tag that is missing has been
+// taken away by a person.
+const tagAgainFor = time.Minute
+
 // tag gives the prospect r's tag and note.
 func (h *handling) tag(ctx context.Context, row *inboxapi.Thread, r Record) error {
 	b := h.bot
@@ -247,8 +252,12 @@ func (h *handling) tagAndNote(ctx context.Context, prospectID, tag string, r Rec
 	defer cancel()
 	update := inboxapi.ContextUpdate{AddTags: []string{tag}}
 	head, note := h.noteOf(r)
-	if notes, changed := withNote(prospect.Context.Notes, head, note); changed {
+	notes, changed := withNote(prospect.Context.Notes, head, note)
+	switch {
+	case changed:
 		update.Notes = inboxapi.Set(notes)
+	case h.conv == nil && h.bot.Now().Sub(r.HandedAt) > tagAgainFor:
+		return nil
 	}
 	if _, err := h.bot.Inbox.UpdateProspectContext(ctx, prospectID, update); err != nil {
 		return fmt.Errorf("tag: %w", err)
@@ -256,9 +265,16 @@ func (h *handling) tagAndNote(ctx context.Context, prospectID, tag string, r Rec
 	return nil
 }
 
+// assign gives the thread to a member, unless somebody has taken it since it was
+// judged, or, when a handoff is repeated, since it was handed over.
 func (h *handling) assign(ctx context.Context, row *inboxapi.Thread, name string) error {
 	if name == "" {
 		return nil
+	}
+	row = h.rowNow(ctx, row)
+	var judged *string
+	if h.conv != nil {
+		judged = h.conv.Thread.AssigneeID
 	}
 	m, ok, err := h.bot.dir.member(ctx, name)
 	switch {
@@ -268,6 +284,9 @@ func (h *handling) assign(ctx context.Context, row *inboxapi.Thread, name string
 		h.bot.Logger.Error("no such member to assign", "thread", h.c.thread, "member", name)
 		return nil
 	case row.AssigneeID != nil && *row.AssigneeID == m.ID:
+		return nil
+	case row.AssigneeID != nil && !equal(row.AssigneeID, judged):
+		h.bot.Logger.Info("somebody else has taken the thread", "thread", h.c.thread, "member", name)
 		return nil
 	}
 	_, err = h.bot.Inbox.UpdateThread(ctx, row.ID, inboxapi.ThreadUpdate{Assignee: inboxapi.Set(m.ID)})
@@ -279,6 +298,20 @@ func (h *handling) assign(ctx context.Context, row *inboxapi.Thread, name string
 		return fmt.Errorf("assign: %w", err)
 	}
 	return nil
+}
+
+// rowNow is the thread's row as it is now, or as it was when it cannot be read.
+func (h *handling) rowNow(ctx context.Context, was *inboxapi.Thread) *inboxapi.Thread {
+	b := h.bot
+	if row, readAt := b.work.row(h.c); row != nil && time.Since(readAt) <= lookAge {
+		return row
+	}
+	row, err := b.Inbox.GetThread(ctx, h.c.thread)
+	if err != nil {
+		return was
+	}
+	b.work.learn(h.c, row)
+	return row
 }
 
 // noteOf is what tells the team why a thread is theirs: when, why, and what was

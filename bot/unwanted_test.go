@@ -2,6 +2,7 @@ package bot_test
 
 import (
 	"context"
+	"strings"
 	"testing"
 	"time"
 
@@ -150,4 +151,92 @@ func TestAHandoffIsThrownAwayToo(t *testing.T) {
 			})
 		})
 	}
+}
+
+// A handoff takes nothing from the person who has the thread by now.
+func TestAHandoffLeavesTheThreadToWhoHasIt(t *testing.T) {
+	const update, assign = "prospects.update", "threads.thread.update"
+	takes := func(w *scene, id string) { w.sim.Assign(id, "kim@example.com") }
+	for _, row := range []struct {
+		name     string
+		fault    inboxapitest.Fault        // of the first try
+		happens  func(w *scene, id string) // while the model thinks
+		killed   time.Duration             // for how long the process is gone after the first try; 0: it is not
+		later    func(w *scene, id string) // meanwhile
+		tags     string
+		assignee string
+	}{
+		{name: "nobody has it", tags: "needs-human", assignee: "robin@example.com"},
+		{name: "somebody has taken it while the model thought", happens: takes, tags: "needs-human", assignee: "kim@example.com"},
+		{
+			name: "the tag arrives, the answer is lost", fault: inboxapitest.Fault{Operation: update, Kind: inboxapitest.ResetAfter},
+			tags: "needs-human", assignee: "robin@example.com",
+		},
+		{
+			name: "killed before the tag", fault: inboxapitest.Fault{Operation: update, Kind: inboxapitest.HangBefore},
+			killed: 3 * time.Hour, tags: "needs-human", assignee: "robin@example.com",
+		},
+		{
+			name: "killed before the tag, somebody takes it", fault: inboxapitest.Fault{Operation: update, Kind: inboxapitest.HangBefore},
+			killed: 3 * time.Hour, later: takes, tags: "needs-human", assignee: "kim@example.com",
+		},
+		{
+			name: "killed before it was assigned", fault: inboxapitest.Fault{Operation: assign, Kind: inboxapitest.HangBefore},
+			killed: 3 * time.Hour, tags: "needs-human", assignee: "robin@example.com",
+		},
+		{
+			name: "killed when all was done, and given back", fault: inboxapitest.Fault{Operation: assign, Kind: inboxapitest.HangAfter},
+			killed: 3 * time.Hour, later: func(w *scene, id string) {
+				takes(w, id)
+				w.sim.UntagProspect(id, "needs-human")
+			}, tags: "", assignee: "kim@example.com",
+		},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			inScene(t, func(w *scene) {
+				for _, email := range []string{"robin@example.com", "kim@example.com"} {
+					w.sim.AddMember(inboxapi.Member{Email: email})
+				}
+				w.rules.review = func(*bot.Conversation, bot.Decision) bot.Verdict {
+					return bot.Verdict{Guard: "vip", Outcome: bot.Outcome{Action: bot.Handoff, Assign: "robin@example.com"}}
+				}
+				w.model.Delay(4 * time.Second) // no sweep tells of it meanwhile
+				th := w.thread("do you ship to Austria?")
+				if row.fault.Times = 1; row.fault.Kind != "" {
+					defer w.sim.Inject(row.fault)()
+				}
+				if row.happens != nil {
+					time.AfterFunc(3*time.Second, func() { row.happens(w, th.ID) })
+				}
+				if row.killed > 0 {
+					w.during(6 * time.Second)
+					time.Sleep(row.killed)
+				}
+				if row.later != nil {
+					row.later(w, th.ID)
+				}
+				w.during(10 * time.Minute)
+				if tags := strings.Join(w.sim.TagNames(th.ID), ","); tags != row.tags {
+					t.Errorf("tags %q, want %q", tags, row.tags)
+				}
+				if got := w.assignee(th.ID); got != row.assignee {
+					t.Errorf("assigned to %q, want %q", got, row.assignee)
+				}
+				if notes := *w.sim.Prospect(th.ID).Context.Notes; strings.Count(notes, "handed over") != 1 {
+					t.Errorf("notes %q", notes)
+				}
+			})
+		})
+	}
+}
+
+// assignee is the email of who has a thread, "" for nobody.
+func (w *scene) assignee(thread string) string {
+	now, _ := w.sim.Thread(thread)
+	for _, m := range w.sim.Members() {
+		if now.AssigneeID != nil && m.ID == *now.AssigneeID {
+			return m.Email
+		}
+	}
+	return ""
 }
