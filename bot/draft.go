@@ -242,6 +242,9 @@ func (h *handling) undecided(ctx context.Context, d Draft) (result, bool) {
 // keepDraft puts a draft before people.
 func (h *handling) keepDraft(ctx context.Context, o Outcome) result {
 	b := h.bot
+	if h.lease.Left(time.Now()) <= 0 { // another process may have a draft by now that somebody has approved
+		return b.failed(ctx, h.c, "redis", ErrLeaseLost)
+	}
 	d := h.newDraft(o.Text, o.Reason)
 	if err := b.Drafts.KeepDraft(ctx, d); err != nil {
 		return b.failed(ctx, h.c, "redis", fmt.Errorf("draft: %w", err))

@@ -3,6 +3,7 @@ package bot_test
 import (
 	"context"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -239,4 +240,45 @@ func (w *scene) assignee(thread string) string {
 		}
 	}
 	return ""
+}
+
+// The draft of a process that was stopped for longer than its lease does not take the
+// place of one that a person has decided about.
+func TestADraftThatComesTooLate(t *testing.T) {
+	for _, row := range []struct {
+		name   string
+		decide bot.DraftState
+		said   []string
+	}{
+		{"approved and sent meanwhile", bot.DraftApproved, []string{"ok"}},
+		{"rejected meanwhile", bot.DraftRejected, nil},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			inScene(t, func(w *scene) {
+				w.approving()
+				var asked atomic.Int32
+				w.model = modelOf(func() (string, error) {
+					if asked.Add(1) == 1 {
+						time.Sleep(10 * time.Minute) // stopped: its deadlines are not kept
+						return answer("an old story"), nil
+					}
+					return answer("ok"), nil
+				})
+				th := w.thread("do you ship to Austria?")
+				stopped := make(chan struct{})
+				go func() { w.during(15 * time.Minute); close(stopped) }()
+				time.Sleep(time.Second)
+				done := make(chan struct{})
+				go func() { w.during(30 * time.Minute); close(done) }()
+				time.Sleep(5 * time.Minute)
+				w.decide(th.ID, row.decide, "")
+				<-stopped
+				<-done
+				if d := w.draft(th.ID); d.Text != "ok" || d.State == bot.DraftWaiting {
+					t.Errorf("the draft is %q, %s", d.Text, d.State)
+				}
+				w.said(th.ID, row.said...)
+			})
+		})
+	}
 }
