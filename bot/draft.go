@@ -73,7 +73,8 @@ func (d Draft) Words() string {
 type Drafts interface {
 	// Draft returns a thread's draft, a zero Draft when there is none.
 	Draft(ctx context.Context, thread string) (Draft, error)
-	// KeepDraft puts d in place of whatever draft the thread has.
+	// KeepDraft puts d in place of whatever draft the thread has. The same draft may
+	// be kept again: what became of it since stays.
 	KeepDraft(ctx context.Context, d Draft) error
 	// MoveDraft moves the draft with this ID to a state that Next allows. The same
 	// move may be repeated. It returns ErrRecorded when the draft is elsewhere by

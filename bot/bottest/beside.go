@@ -61,6 +61,9 @@ func (s *Store) KeepDraft(ctx context.Context, d bot.Draft) error {
 	if d.Thread == "" || d.ID == "" || d.State == "" {
 		return fmt.Errorf("store keep draft: %+v lacks a thread, an id or a state", d)
 	}
+	if s.drafts[d.Thread].ID == d.ID {
+		return nil
+	}
 	d.MadeAt, d.Until, d.DecidedAt = ms(d.MadeAt), ms(d.Until), ms(d.DecidedAt)
 	s.drafts[d.Thread] = d
 	return nil

@@ -89,14 +89,16 @@ func TestDraftEdits(t *testing.T) {
 		if edits := must(s.DraftEdits(ctx, "thread", "two")); len(edits) != 0 {
 			t.Errorf("edits of another draft: %+v", edits)
 		}
-		if err := s.KeepDraft(ctx, waiting("thread")); err != nil {
+		newer := waiting("thread")
+		newer.ID = "two"
+		if err := s.KeepDraft(ctx, newer); err != nil {
 			t.Fatal(err)
 		}
-		if edits := must(s.DraftEdits(ctx, "thread", "one")); len(edits) != 0 {
+		if edits := must(s.DraftEdits(ctx, "thread", "two")); len(edits) != 0 {
 			t.Errorf("edits of a draft that took the place of another: %+v", edits)
 		}
 		for _, text := range []string{"", string(make([]byte, 30_001))} {
-			if err := s.EditDraft(ctx, "thread", "one", text, "kim"); err == nil || errors.Is(err, bot.ErrRecorded) {
+			if err := s.EditDraft(ctx, "thread", "two", text, "kim"); err == nil || errors.Is(err, bot.ErrRecorded) {
 				t.Errorf("words of %d bytes: %v", len(text), err)
 			}
 		}
@@ -141,9 +143,14 @@ func TestBesideAnswerLost(t *testing.T) {
 	srv := startRedis(t)
 	o := must(redis.ParseURL(srv.url()))
 	var cut atomic.Bool
+	var between atomic.Value // a func() to be called before a lost answer is asked for again
+	between.Store(func() {})
 	c := redis.NewClient(&redis.Options{
 		MaxRetries: -1, ContextTimeoutEnabled: true, DisableIdentity: true, Protocol: 2,
 		Dialer: func(ctx context.Context, _, _ string) (net.Conn, error) {
+			if f, ok := between.Load().(func()); ok {
+				f()
+			}
 			conn, err := (&net.Dialer{}).DialContext(ctx, "unix", o.Addr)
 			return &cutConn{Conn: conn, cut: &cut}, err
 		},
@@ -172,6 +179,18 @@ func TestBesideAnswerLost(t *testing.T) {
 	lost("edit", func() error { return s.EditDraft(ctx, "thread", "one", "It is 21 €.", "kim") })
 	lost("decide", func() error { return s.DecideDraft(ctx, "thread", "one", bot.DraftApproved, "", "robin") })
 	lost("move", func() error { return s.MoveDraft(ctx, "thread", "one", bot.DraftSent) })
+	// A draft is kept, the answer is lost, and somebody decides before it is kept again.
+	meanwhile := open(t, redisstore.Options{URL: srv.url(), Team: "team"})
+	between.Store(func() {
+		between.Store(func() {})
+		if err := meanwhile.DecideDraft(ctx, "other", "one", bot.DraftRejected, "", "robin"); err != nil {
+			t.Error(err)
+		}
+	})
+	lost("keep", func() error { return s.KeepDraft(ctx, waiting("other")) })
+	if d := must(s.Draft(ctx, "other")); d.State != bot.DraftRejected || d.By != "robin" {
+		t.Errorf("a draft that was decided about and kept again: %+v", d)
+	}
 	if edits := must(s.DraftEdits(ctx, "thread", "one")); len(edits) != 1 {
 		t.Errorf("edits %+v", edits)
 	}

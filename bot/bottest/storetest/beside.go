@@ -165,6 +165,17 @@ func drafts() []besideTest {
 				b.Fatalf("waiting %v", got)
 			}
 		}},
+		{"draft/kept again, what became of it stays", func(b *beside) {
+			b.keep(draft("one", "thread", bot.DraftWaiting))
+			b.want("decision", b.DecideDraft(b.Context(), "thread", "one", bot.DraftRejected, "", "robin"), nil)
+			b.keep(draft("one", "thread", bot.DraftWaiting))
+			if d := b.draft("thread"); d.State != bot.DraftRejected || d.By != "robin" {
+				b.Fatalf("draft %+v", d)
+			}
+			if got := b.waiting(10); len(got) != 0 {
+				b.Fatalf("waiting %v", got)
+			}
+		}},
 		{"draft/waiting ones, the oldest first", func(b *beside) {
 			for i, state := range []bot.DraftState{bot.DraftWaiting, bot.DraftShadow, bot.DraftWaiting, bot.DraftApproved, bot.DraftWaiting} {
 				d := draft(fmt.Sprint(i), fmt.Sprint("thread-", i), state)

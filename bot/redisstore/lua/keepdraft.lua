@@ -1,8 +1,12 @@
--- Puts a draft in place of whatever draft the thread has.
+-- Puts a draft in place of whatever draft the thread has. One that was put there
+-- before stays as it is by now.
 -- KEYS  draft, waiting drafts
--- ARGV  thread, state, made ms, retention ms, then fields: name, value, ...
+-- ARGV  thread, state, made ms, retention ms, id, then fields: name, value, ...
+if redis.call('HGET', KEYS[1], 'id') == ARGV[5] then
+  return 'ok' -- done before; its answer got lost, and somebody may have decided since
+end
 local fields = {}
-for i = 5, #ARGV do
+for i = 6, #ARGV do
   fields[#fields + 1] = ARGV[i]
 end
 redis.call('DEL', KEYS[1])
