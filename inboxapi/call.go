@@ -119,6 +119,7 @@ func (c *Client) attempt(ctx context.Context, k call) (*response, error) {
 	if err != nil {
 		return nil, &permanentError{err}
 	}
+	req.GetBody = nil // with it net/http repeats by itself what HTTP/2 reset, a change that was made included
 	return c.exchange(c.reads, req, k)
 }
 
