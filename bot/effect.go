@@ -51,14 +51,25 @@ func (h *handling) reply(ctx context.Context, o Outcome) result {
 	return h.deliver(ctx, intent, looked)
 }
 
-// stopped leaves the thread waiting when nothing may be sent now.
+// stopped leaves the thread waiting when nothing may be sent now: because of the team
+// or the store, or because a guard says by now that it should wait. What a person has
+// approved is past the guards.
 func (h *handling) stopped(ctx context.Context) (result, bool) {
-	later, stop := h.mayReply(ctx)
-	if !stop {
+	if later, stop := h.mayReply(ctx); stop {
+		h.verdict.Guard, h.verdict.Outcome = later.guard, later.Outcome
+		return h.wait(ctx, later.again), true
+	}
+	if h.thought.Prompt.Template == "" {
 		return result{}, false
 	}
-	h.verdict.Guard, h.verdict.Outcome = later.guard, later.Outcome
-	return h.wait(ctx, later.again), true
+	now := *h.conv
+	now.Now = h.bot.Now()
+	v := h.bot.judge(h.gen, &now)
+	if v.Outcome.Action != Wait {
+		return result{}, false
+	}
+	h.verdict = v
+	return h.wait(ctx, h.bot.again(&now, v)), true
 }
 
 // look makes sure, with a request reserved for the send, that the thread is still

@@ -282,3 +282,54 @@ func TestADraftThatComesTooLate(t *testing.T) {
 		})
 	}
 }
+
+// A guard that makes threads wait counts at the send too: closing time may come while
+// the model thinks or a send waits for its request.
+func TestClosingTimeBeforeTheSend(t *testing.T) {
+	const closes = 30 * time.Second // after the start
+	for _, row := range []struct {
+		name            string
+		thinks, waits   time.Duration
+		approved        bool
+		want, atOpening int // messages sent by then
+	}{
+		{name: "in time", thinks: 20 * time.Second, want: 1, atOpening: 1},
+		{name: "while the model thinks", thinks: 40 * time.Second, want: 0, atOpening: 1},
+		{name: "while the send waits for its request", waits: 40 * time.Second, want: 0, atOpening: 1},
+		{name: "a person approves it after closing", approved: true, want: 1, atOpening: 1},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			inScene(t, func(w *scene) {
+				start := time.Now()
+				w.rules.judge = func(c *bot.Conversation) bot.Verdict {
+					if since := c.Now.Sub(start); since > closes && since < time.Hour {
+						return bot.Verdict{Guard: "closed", Outcome: bot.Outcome{Action: bot.Wait}}
+					}
+					return alwaysReply(c)
+				}
+				w.model.Delay(row.thinks)
+				w.deps = func(d *bot.Deps) {
+					d.Reserve = func(context.Context) (bool, error) { time.Sleep(row.waits); return false, nil }
+					if row.approved {
+						w.cfg.Approve, d.Drafts = true, w.store
+					}
+				}
+				th := w.thread("do you ship to Austria?")
+				if row.approved {
+					w.during(closes / 2)
+					w.decide(th.ID, bot.DraftApproved, "")
+					time.Sleep(closes)
+				}
+				w.during(10 * time.Minute)
+				if got := w.sent(th.ID); len(got) != row.want {
+					t.Errorf("sent %q by closing time, want %d messages", got, row.want)
+				}
+				time.Sleep(time.Hour)
+				w.during(10 * time.Minute)
+				if got := w.sent(th.ID); len(got) != row.atOpening {
+					t.Errorf("sent %q at opening time, want %d messages", got, row.atOpening)
+				}
+			})
+		})
+	}
+}
