@@ -59,11 +59,11 @@ func (h *handling) stopped(ctx context.Context) (result, bool) {
 		h.verdict.Guard, h.verdict.Outcome = later.guard, later.Outcome
 		return h.wait(ctx, later.again), true
 	}
-	if h.thought.Prompt.Template == "" {
-		return result{}, false
-	}
 	now := *h.conv
 	now.Now = h.bot.Now()
+	if h.thought.Prompt.Template == "" || now.Now.Sub(h.conv.Now) < time.Second { // as good as now
+		return result{}, false
+	}
 	v := h.bot.judge(h.gen, &now)
 	if v.Outcome.Action != Wait {
 		return result{}, false
