@@ -333,3 +333,37 @@ func TestClosingTimeBeforeTheSend(t *testing.T) {
 		})
 	}
 }
+
+// Who was handed over waits for a person until the tag is taken away, also when the
+// rules of today give another one.
+func TestHandedOverByTheRulesOfYesterday(t *testing.T) {
+	for _, row := range []struct {
+		name  string
+		tag   string // it was given
+		today func(w *scene)
+	}{
+		{"the guard gives no tag of its own any more", "vip-waiting", func(w *scene) {
+			w.gen = func(g *bot.Generation) { g.HandoffTags = nil }
+		}},
+		{"the bot's tag has another name", "needs-human", func(w *scene) { w.cfg.HandoffTag = "for-people" }},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			inScene(t, func(w *scene) {
+				w.rules.judge = func(*bot.Conversation) bot.Verdict {
+					return bot.Verdict{Guard: "vip", Outcome: bot.Outcome{Action: bot.Handoff, Tag: row.tag}}
+				}
+				th := w.thread("I want a refund")
+				w.during(time.Minute)
+				w.rules.judge = alwaysReply
+				row.today(w)
+				w.sim.Receive(th.ID, "is anybody there?")
+				w.during(10 * time.Minute)
+				w.said(th.ID)
+				w.outcome(th.ID, bot.Skip, "handed-over")
+				w.sim.UntagProspect(th.ID, row.tag)
+				w.during(10 * time.Minute)
+				w.said(th.ID, "ok")
+			})
+		})
+	}
+}

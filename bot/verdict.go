@@ -236,10 +236,12 @@ func tooOld(j *judge, c *Conversation) (Outcome, bool) {
 		c.Now.Sub(since) > j.cfg.MaxAge
 }
 
+// handedOver leaves a thread to people while the prospect has a tag that hands over,
+// or the one the thread was handed over with: the rules may give another by now.
 func handedOver(j *judge, c *Conversation) (Outcome, bool) {
 	for _, tag := range c.Tags {
 		same := func(other string) bool { return strings.EqualFold(tag, other) }
-		if same(j.cfg.HandoffTag) || slices.ContainsFunc(j.gen.HandoffTags, same) {
+		if same(j.cfg.HandoffTag) || same(c.Record.HandedTag) || slices.ContainsFunc(j.gen.HandoffTags, same) {
 			return Outcome{Action: Skip, Reason: "the prospect has the tag " + tag}, true
 		}
 	}
