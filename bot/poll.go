@@ -308,8 +308,11 @@ func (b *Bot) judgeRow(ctx context.Context, gen *Generation, c *candidate, noSto
 // opening hours do not.
 func (b *Bot) fading(c *Conversation, v Verdict) bool {
 	outage := v.Guard == guardModelDown || v.Guard == safetyOffline
-	return v.Outcome.Action == Wait && !outage && c.Now.Sub(c.Record.SeenAt) > b.cfg.MaxAge/4
+	return v.Outcome.Action == Wait && !outage && c.Now.Sub(c.Record.SeenAt) > b.cfg.notedAnew()
 }
+
+// notedAnew is how long a guard makes a thread wait before it is noted again.
+func (c Config) notedAnew() time.Duration { return c.MaxAge / 4 }
 
 // note writes into the ledger that a message was seen and waits, once per
 // message. From then on it is open: whatever becomes of this process or of the

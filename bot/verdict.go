@@ -191,14 +191,15 @@ func request(j *judge, c *Conversation) (Outcome, bool) {
 }
 
 // syncPatience is how long older messages may go on being imported before a
-// person should have a look.
+// person should have a look, unless the message is noted anew before that.
 const syncPatience = time.Hour
 
-func syncing(_ *judge, c *Conversation) (Outcome, bool) {
+func syncing(j *judge, c *Conversation) (Outcome, bool) {
 	if !c.Thread.IsSyncing {
 		return Outcome{}, false
 	}
-	if r := c.Record; !r.State.Terminal() && !r.SeenAt.IsZero() && c.Now.Sub(r.SeenAt) > syncPatience {
+	patience := min(syncPatience, j.cfg.notedAnew())
+	if r := c.Record; !r.State.Terminal() && !r.SeenAt.IsZero() && c.Now.Sub(r.SeenAt) > patience {
 		return Outcome{Action: Handoff, Cause: CauseUnavailable, Reason: "its older messages are still being imported"}, true
 	}
 	return Outcome{Action: Wait, Reason: "older messages are being imported"}, true
