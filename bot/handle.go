@@ -167,9 +167,12 @@ type handling struct {
 // that costs no request: a thread that goes on waiting for opening hours. Whether
 // one whose newest message is ours has something hidden only its messages tell.
 func (h *handling) judgeRow(ctx context.Context) (result, bool) {
-	row, _ := h.bot.work.row(h.c)
-	if row == nil || row.LastMessage == nil || h.bot.dir.sideOf(row.LastMessage.AuthorID, row) != SideProspect {
+	if row, _ := h.bot.work.row(h.c); row == nil {
 		return result{}, false
+	}
+	row, err := h.row(ctx, rowMost)
+	if err != nil || row.LastMessage == nil || h.bot.dir.sideOf(row.LastMessage.AuthorID, row) != SideProspect {
+		return result{}, false // what is wrong shows again when the thread is read
 	}
 	conv, err := h.bot.fromRow(ctx, row, h.lease.Record)
 	if err != nil {
@@ -190,7 +193,11 @@ func (h *handling) judgeRow(ctx context.Context) (result, bool) {
 // converse reads the thread and its messages, or where it may, and what is kept
 // of the thread allows for it, guesses them.
 func (h *handling) converse(ctx context.Context, mayGuess bool) error {
-	row, err := h.row(ctx)
+	most := rowMost
+	if row, _ := h.bot.work.row(h.c); row != nil && h.bot.Now().Sub(row.SortTime()) > h.bot.cfg.MaxAge {
+		most = rowAge // what is decided is decided for good: no list will show the thread again
+	}
+	row, err := h.row(ctx, most)
 	if err != nil {
 		return fmt.Errorf("thread: %w", err)
 	}
@@ -210,11 +217,16 @@ func (h *handling) converse(ctx context.Context, mayGuess bool) error {
 	return err
 }
 
-// row is the thread's row, read for it alone when no list has shown it. A thread that
-// cannot be decoded, however often it is read, is known by its ID alone: then nobody
-// can tell who wrote what is not ours, and a person gets it.
-func (h *handling) row(ctx context.Context) (*inboxapi.Thread, error) {
-	if row, _ := h.bot.work.row(h.c); row != nil {
+// rowMost is how old a row may be that makes a thread wait. Lists are walked as far
+// back as messages are answered; a thread that waits for longer, for opening hours or
+// a tag to go, is read itself.
+const rowMost = time.Hour
+
+// row is the thread's row, read for it alone when no list has shown it for so long. A
+// thread that cannot be decoded, however often it is read, is known by its ID alone:
+// then nobody can tell who wrote what is not ours, and a person gets it.
+func (h *handling) row(ctx context.Context, most time.Duration) (*inboxapi.Thread, error) {
+	if row, readAt := h.bot.work.row(h.c); row != nil && time.Since(readAt) <= most {
 		return row, nil
 	}
 	row, err := h.bot.Inbox.GetThread(ctx, h.c.thread)

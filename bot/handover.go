@@ -199,7 +199,7 @@ func permanent(status int) bool {
 // the thread. The note is written from what stands there at that moment; the API
 // has no way to append.
 func (h *handling) tellTeam(ctx context.Context, r Record) error {
-	row, err := h.row(ctx)
+	row, err := h.row(ctx, rowMost)
 	if err != nil {
 		return err
 	}

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"inboxbot/bot"
+	"inboxbot/inboxapi"
 	"inboxbot/inboxapi/inboxapitest"
 )
 
@@ -19,6 +20,73 @@ func TestAnImportWithoutEndGoesToAPerson(t *testing.T) {
 				w.sim.Receive(th.ID, "do you ship to Austria?")
 				w.during(3 * time.Hour)
 				w.outcome(th.ID, bot.Handoff, "syncing")
+			})
+		})
+	}
+}
+
+// crowd adds threads in which people wrote last, more than fit on a page: the threads
+// from before them are listed on pages behind, and once they are older than MaxAge
+// they are not walked to any more.
+func (w *scene) crowd() {
+	for range 110 {
+		w.sim.Write(w.thread().ID, inboxapitest.PersonInInbox, "bye")
+	}
+}
+
+// Whoever waits for longer than lists are walked back is answered when what they wait
+// for has come: what people change meanwhile shows in no list.
+func TestWhatIsChangedBeyondTheListsIsSeen(t *testing.T) {
+	closed := bot.Verdict{Guard: "closed", Outcome: bot.Outcome{Action: bot.Wait, Reason: "closed"}}
+	for _, row := range []struct {
+		name   string
+		judge  func(c *bot.Conversation, now time.Duration) bot.Verdict
+		change func(w *scene, th inboxapi.Thread) // after two hours
+	}{
+		{"the tag that made it wait is taken off", func(c *bot.Conversation, _ time.Duration) bot.Verdict {
+			return guard("robin", bot.Outcome{Action: bot.Wait, Reason: "Robin is on it"})(c)
+		}, func(w *scene, th inboxapi.Thread) {
+			w.sim.UntagProspect(th.ID, "robin")
+		}},
+		{"the tag that would leave it alone is taken off while it waits for opening hours", func(c *bot.Conversation, now time.Duration) bot.Verdict {
+			if now < 130*time.Minute {
+				return closed
+			}
+			return guard("robin", bot.Outcome{Action: bot.Skip, Reason: "Robin answers"})(c)
+		}, func(w *scene, th inboxapi.Thread) {
+			w.sim.UntagProspect(th.ID, "robin")
+		}},
+		{"it is taken from the person who would answer while it waits for opening hours", func(c *bot.Conversation, now time.Duration) bot.Verdict {
+			if now < 130*time.Minute {
+				return closed
+			}
+			if c.Assignee != "" {
+				return bot.Verdict{Guard: "assigned", Outcome: bot.Outcome{Action: bot.Skip}}
+			}
+			return alwaysReply(c)
+		}, func(w *scene, th inboxapi.Thread) {
+			w.sim.Assign(th.ID, "")
+		}},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			inScene(t, func(w *scene) {
+				w.cfg.MaxAge, w.cfg.Every = 30*time.Minute, 10*time.Minute
+				began := time.Now()
+				w.rules.judge = func(c *bot.Conversation) bot.Verdict { return row.judge(c, time.Since(began)) }
+				w.sim.AddMember(inboxapi.Member{Email: "robin@example.com"})
+				th := w.sim.AddThread(inboxapitest.NewThread{Tags: []string{"robin"}, Assignee: "robin@example.com"})
+				w.sim.Receive(th.ID, "do you ship to Austria?")
+				go func() {
+					time.Sleep(5 * time.Minute)
+					w.crowd()
+					time.Sleep(115 * time.Minute)
+					row.change(w, th)
+				}()
+				w.during(4 * time.Hour)
+				w.said(th.ID, "ok")
+				if n := w.sim.Requests()[opThread]; n > 5 {
+					t.Errorf("the thread was read %d times, want once an hour and once before it is answered", n)
+				}
 			})
 		})
 	}

@@ -35,7 +35,7 @@ func (h *handling) reconcile(ctx context.Context) result {
 	} else if err != nil {
 		return b.failed(ctx, h.c, "inbox", fmt.Errorf("reconcile: %w", err))
 	}
-	row, err := h.row(ctx)
+	row, err := h.row(ctx, rowMost)
 	if err != nil {
 		return b.failed(ctx, h.c, "inbox", fmt.Errorf("reconcile: %w", err))
 	}
