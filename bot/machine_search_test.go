@@ -119,8 +119,13 @@ func (s *search) run() finding {
 		}
 	}
 	s.first = append(s.first, int32(len(s.healthy)))
-	if hopeless := s.hopeless(); hopeless >= 0 {
-		return s.finding(lostThread, hopeless)
+	for _, end := range []struct {
+		missed string
+		in     func(*machine, *world) bool
+	}{{lostThread, (*machine).handled}, {deadDraft, (*machine).settled}} {
+		if hopeless := s.hopeless(end.in); hopeless >= 0 {
+			return s.finding(end.missed, hopeless)
+		}
 	}
 	depth := len(s.path(int32(len(s.worlds)-1))) - 1
 	return finding{verdict: safeAndLive, worlds: len(s.worlds), depth: depth}
@@ -174,15 +179,15 @@ func (s *search) grow() {
 	}
 }
 
-// hopeless is the first world from which no healthy steps lead to a handled one,
-// or -1. Most steps lead to worlds found later, so that going backwards settles
+// hopeless is the first world from which no healthy steps lead to one that is in
+// the set, or -1. Most steps lead to worlds found later, so that going backwards settles
 // almost all of them in the first round.
 //
 //go:norace
-func (s *search) hopeless() int32 {
+func (s *search) hopeless(in func(*machine, *world) bool) int32 {
 	saved := make([]bool, len(s.worlds))
 	for i := range s.worlds {
-		saved[i] = s.worlds[i].handled()
+		saved[i] = in(s.m, &s.worlds[i])
 	}
 	for changed := true; changed; {
 		changed = false

@@ -2,21 +2,26 @@ package bot_test
 
 // Where a worker is in its attempt.
 const (
-	atIdle     uint8 = iota
-	atClaimed        // has the lease; the record was none, waiting, retry or terminal
-	atDrafted        // has read the thread and asked the model about mid
-	atLooked         // has looked again: mid is the newest, nobody answered, base messages
-	atBegun          // the intent is written, the POST has not left
-	atPosted         // the POST has left
-	atAccepted       // knows that the reply to mid is in the thread
-	atRefused        // knows that the POST did not happen
-	atDoubting       // has the lease of a thread whose record is intent
-	atDoubtful       // weakened: will record that mid may be sent again
-	atNoticed        // has seen that somebody else answered
-	atGiving         // will hand mid to a person
-	atTagging        // has recorded handing, or found it: the tag is next
-	atClosing        // the second look found nothing new
-	atDone           // will release
+	atIdle        uint8 = iota
+	atClaimed           // has the lease; the record was none, waiting, retry or terminal
+	atDrafted           // has read the thread and asked the model about mid
+	atLooked            // has looked again: mid is the newest, nobody answered, base messages
+	atBegun             // the intent is written, the POST has not left
+	atPosted            // the POST has left
+	atAccepted          // knows that the reply to mid is in the thread
+	atRefused           // knows that the POST did not happen
+	atDoubting          // has the lease of a thread whose record is intent
+	atDoubtful          // weakened: will record that mid may be sent again
+	atNoticed           // has seen that somebody else answered
+	atGiving            // will hand mid to a person
+	atTagging           // has recorded handing, or found it: the tag is next
+	atClosing           // the second look found nothing new
+	atUndelivered       // has seen that the reply to mid was not delivered
+	atAsking            // has recorded that a draft waits, or kept it: the other is next
+	atDeciding          // has read a thread whose draft waits, or was not sent
+	atApproved          // has the words that people approved for mid
+	atRejected          // knows that people rejected them
+	atDone              // will release
 	places
 )
 
@@ -28,9 +33,13 @@ type attempt struct {
 	left      uint8 // ticks of the lease left, by the worker's own clock
 	flight    uint8 // atBegun, atPosted: ticks in which the POST may still commit
 	committed bool  // atPosted: it has
+	words     uint8 // atApproved to atPosted: what is wrong with what it sends
 	void      bool  // the lease can begin nothing: its generation is not the store's, or it was granted in quarantine
 	rec       entry // the record as the lease has it: it is not read again
 }
+
+// sends says that the worker has words that it may send.
+func (a *attempt) sends() bool { return a.at == atApproved || a.at == atLooked || a.at == atBegun }
 
 // workerStep is one I/O of a worker: a Lua transition, an API call, or what comes
 // of one. A step that reads the thread is tried with every view it may be shown;
@@ -53,13 +62,32 @@ var workerSteps = [places][]workerStep{
 	},
 
 	// GET messages, guards, model.
-	atClaimed: {{what: "reads the thread and asks the model", reads: true, do: (*machine).read}},
+	atClaimed: {
+		{what: "reads the thread and asks the model", reads: true, do: (*machine).read},
+		{what: "reads the thread, and cannot withdraw the draft", fault: true, reads: true, do: (*machine).readHeld},
+	},
 	atDrafted: {
-		{what: "looks again", reads: true, do: (*machine).look},
+		{what: "looks again", reads: true, do: (*machine).lookUnasked},
+		{what: "records that a draft waits: WAITING", do: (*machine).recordDraft},
+		{what: "keeps a draft, and will record that it waits", do: (*machine).keepDraft},
 		{what: "is told that a person should answer", fault: true, do: goTo(atGiving)},
 		{what: "is told that there is nothing to answer: SKIPPED", fault: true, do: (*machine).recordSkipped},
 		{what: "is told to wait: WAITING", fault: true, do: (*machine).recordWaiting},
 	},
+
+	// Drafts: what is asked of people, and what they decided.
+	atAsking: {
+		{what: "keeps the draft that waits", do: (*machine).keepDraft},
+		{what: "records that the draft it has kept waits: WAITING", do: (*machine).recordDraft},
+	},
+	atDeciding: {
+		{what: "looks up what people decided", do: (*machine).lookUp},
+		{what: "finds that nobody decided in time", do: (*machine).expire},
+		{what: "withdraws the draft, for the rules have changed", fault: true, do: (*machine).withdraw},
+		{what: "cannot withdraw the draft, which is for another message", fault: true, do: (*machine).lookUpHeld},
+	},
+	atApproved: {{what: "looks again, for what was approved", reads: true, do: (*machine).look}},
+	atRejected: {{what: "records that people left it alone: SKIPPED", do: (*machine).recordSkipped}},
 
 	// BEGIN, the fence, one POST.
 	atLooked: {
@@ -94,7 +122,10 @@ var workerSteps = [places][]workerStep{
 
 	// HPEND, then the tag and HANDOFF. The last two are one step: giving a tag twice
 	// changes nothing, so a kill between them leaves what a kill before them leaves.
-	atGiving:  {{what: "records HANDING", do: (*machine).recordHanding}},
+	atGiving: {{what: "records HANDING", do: (*machine).recordHanding}},
+	atUndelivered: {
+		{what: "records HANDING, for the reply was not delivered", do: (*machine).recordUndelivered},
+	},
 	atTagging: {{what: "gives the tag and records HANDOFF", do: (*machine).recordHandoff}},
 
 	// The end of the second look, and RELEASE.
@@ -167,17 +198,21 @@ func (m *machine) claim(w *world, i uint8) bool {
 		w.memory, w.quarantine = restored, m.quarantine()
 	}
 	w.holder = i
+	rec := w.rec
+	rec.draft = draft{} // has a key of its own
 	w.workers[i] = attempt{
-		at: atClaimed, left: leaseTicks, mid: w.rec.mid, rec: w.rec,
+		at: atClaimed, left: leaseTicks, mid: rec.mid, rec: rec,
 		// What the store forgot may still arrive. A look now would be too early,
 		// however late BEGIN comes; such a lease can reconcile and tag, no more.
 		void: w.quarantine > 0,
 	}
-	switch w.rec.state {
-	case recIntent:
+	switch {
+	case w.rec.state == recIntent:
 		w.workers[i].at = atDoubting
-	case recHanding:
+	case w.rec.state == recHanding:
 		w.workers[i].at = atTagging
+	case m.drafts && w.quarantine > 0:
+		w.workers[i].at = atDone // people are not asked either
 	}
 	return true
 }
@@ -194,22 +229,39 @@ func (m *machine) quarantine() uint8 {
 
 // --- conversation, verdict, completion, and the look ---
 
-// read takes the snapshot: is there anything to answer?
+// read takes the snapshot: is there anything to answer? A draft that it shows to be
+// overtaken is withdrawn.
 func (m *machine) read(w *world, i, view uint8) bool {
+	m.judge(w, i, view)
+	if w.overtaken(i) {
+		w.rec.draft.withdraw()
+	}
+	return true
+}
+
+func (m *machine) judge(w *world, i, view uint8) {
 	a := &w.workers[i]
 	a.mid, _ = w.newest(view)
-	seen := countOf(w.thread[:view], replyTo(a.rec.mid)) > 0
+	seen := countOf(w.thread[:view], replyTo(a.rec.mid))+countOf(w.thread[:view], failedReplyTo(a.rec.mid)) > 0
+	failed := m.failedIn(w, view, a.rec)
 	switch {
+	case a.rec.state == recSent && a.rec.done(a.mid) && failed && m.resend == resendFailed:
+		a.at = atDoubtful
+	case a.rec.state == recSent && a.rec.done(a.mid) && failed && !m.ignoresFailed:
+		a.at = atUndelivered
 	case a.rec.state == recSent && !seen && !m.blindFollowUp:
 		a.at = atDone // our reply is not to be seen yet, so what stands before it need not be either
 	case a.rec.done(a.mid):
 		a.at = atClosing
 	case !m.noLook && m.answeredIn(w, view, a.rec):
 		a.at = atNoticed
+	case failed && !m.ignoresFailed:
+		a.at = atGiving
+	case m.drafts && a.rec.mayHaveDraft():
+		a.at = atDeciding
 	default:
 		a.at = atDrafted
 	}
-	return true
 }
 
 // look is the second read. mid must still be the newest inbound message, and
@@ -217,9 +269,12 @@ func (m *machine) read(w *world, i, view uint8) bool {
 func (m *machine) look(w *world, i, view uint8) bool {
 	a := &w.workers[i]
 	newest, _ := w.newest(view)
+	failed := m.failedIn(w, view, a.rec)
 	a.at, a.base = atLooked, view
-	if !m.noLook && (newest != a.mid || m.answeredIn(w, view, a.rec)) {
+	if !m.noLook && (newest != a.mid || m.answeredIn(w, view, a.rec) || failed && !m.ignoresFailed) {
 		a.at = atDone
+	} else if failed {
+		a.words = wordsPastFailed
 	}
 	return true
 }
@@ -365,12 +420,14 @@ func (m *machine) patience() uint8 {
 // and knows it by its words.
 func (m *machine) reconcile(w *world, i, view uint8) bool {
 	a := &w.workers[i]
-	found, others := false, false
+	found, failed, others := false, false, false
 	for place := a.rec.base; place < view; place++ {
 		msg := w.thread[place]
-		switch known := msg == msgR1 && a.rec.own; {
+		switch known := msg == msgR1 && a.rec.own != ownUnknown; {
 		case msg == replyTo(a.mid), msg == msgR1 && m.sameText && !known:
 			found = true
+		case isFailed(msg):
+			failed = failed || msg != msgF1 || a.rec.own == ownUnknown
 		case !isInbound(msg) && !known:
 			others = true
 		}
@@ -378,8 +435,12 @@ func (m *machine) reconcile(w *world, i, view uint8) bool {
 	quiet := a.rec.age >= m.patience()
 	a.at = atDone // looked up again when it is due
 	switch {
-	case found, m.lastIsOurs && !isInbound(w.thread[view-1]):
+	case found, failed && m.ignoresFailed, m.lastIsOurs && !isInbound(w.thread[view-1]):
 		a.at = atAccepted
+	case failed && m.resend == resendFailed:
+		a.at = atDoubtful
+	case failed:
+		a.at = atUndelivered
 	case m.resend == resendAtOnce, m.resend == resendAfterQuiet && quiet:
 		a.at = atDoubtful
 	case others && (quiet || m.lateDeadline):
@@ -399,11 +460,19 @@ func (m *machine) reconcile(w *world, i, view uint8) bool {
 func (m *machine) recordSent(w *world, i, _ uint8) bool {
 	a := &w.workers[i]
 	a.at = atDone
-	w.rec.own = w.rec.own || a.mid == msgM1 && w.rec.state != recNone
+	own := ownLast
+	if m.notesOnly {
+		own = ownNoted
+	}
+	if a.mid == msgM1 && w.rec.state != recNone {
+		w.rec.own = max(w.rec.own, own)
+	}
 	same := w.rec.mid == a.mid && (w.rec.promised() || w.rec.state == recSent || w.rec.state == recAnswered)
 	if same || w.rec.free(a.mid) {
 		w.rec.set(recSent, a.mid, !m.noFollowUp)
-		w.rec.own = w.rec.own || a.mid == msgM1
+		if a.mid == msgM1 {
+			w.rec.own = ownLast
+		}
 	}
 	return true
 }
@@ -422,7 +491,7 @@ func (m *machine) recordRetry(w *world, i, _ uint8) bool {
 func (m *machine) recordDoubtful(w *world, i, _ uint8) bool {
 	a := &w.workers[i]
 	a.at = atDone
-	if w.holder == i && w.rec.state == recIntent && w.rec.mid == a.mid {
+	if w.holder == i && (w.rec.state == recIntent || w.rec.state == recSent) && w.rec.mid == a.mid {
 		w.rec.set(recRetry, a.mid, true)
 	}
 	return true
@@ -471,6 +540,20 @@ func (m *machine) recordHanding(w *world, i, _ uint8) bool {
 	a := &w.workers[i]
 	a.at = atDone
 	if w.mayEnd(i) {
+		w.rec.set(recHanding, a.mid, true)
+		a.at = atTagging
+	}
+	return true
+}
+
+// recordUndelivered hands over for a reply that was not delivered: that of the
+// intent, or the last one, which is newer than all that stood before it.
+func (m *machine) recordUndelivered(w *world, i, _ uint8) bool {
+	a := &w.workers[i]
+	a.at = atDone
+	newer := !w.rec.promised() && (w.rec.mid <= a.mid || w.place(failedReplyTo(a.mid)) > w.place(w.rec.mid))
+	if w.holder == i && (newer || w.rec.state == recIntent && w.rec.mid == a.mid) {
+		a.mid = max(a.mid, w.rec.mid)
 		w.rec.set(recHanding, a.mid, true)
 		a.at = atTagging
 	}

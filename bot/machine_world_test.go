@@ -10,7 +10,8 @@ import (
 
 // The protocol as a person can read it. This file is the world: the API, the
 // store, time, and what can go wrong without a worker's doing. What a worker does
-// is in machine_worker_test.go, the variants and what is claimed of them in
+// is in machine_worker_test.go, drafts and the people who decide about them in
+// machine_draft_test.go, the variants and what is claimed of them in
 // machine_test.go, the search in machine_search_test.go.
 
 // Time passes in ticks, and only by the step "time passes": between two ticks any
@@ -35,14 +36,22 @@ const (
 	msgM2
 	msgR1
 	msgR2
-	msgP // somebody else's answer: a person, another client
+	msgP  // somebody else's answer: a person, another client
+	msgF1 // a reply that was accepted and then not delivered
+	msgF2
 )
 
-var msgNames = [...]string{"", "M1", "M2", "R1", "R2", "P"}
+var msgNames = [...]string{"", "M1", "M2", "R1", "R2", "P", "F1", "F2"}
 
 func replyTo(mid uint8) uint8 { return mid + (msgR1 - msgM1) }
 
+func failedReplyTo(mid uint8) uint8 { return mid + (msgF1 - msgM1) }
+
 func isInbound(msg uint8) bool { return msg == msgM1 || msg == msgM2 }
+
+func delivered(msg uint8) uint8 { return msg - (msgF1 - msgR1) }
+
+func isFailed(msg uint8) bool { return msg == msgF1 || msg == msgF2 }
 
 // The states of an entry, by index into recStates.
 const (
@@ -76,17 +85,27 @@ const (
 	bygone       // an attempt that is over
 )
 
-// entry is what the store keeps of the thread: bot.Record, and its place in the
-// open set.
+// entry is what the store keeps of the thread: bot.Record, its place in the open
+// set, and its draft.
 type entry struct {
-	state uint8
-	mid   uint8 // the inbound message it is about
-	base  uint8 // intent: how many messages the look before the send showed
-	age   uint8 // intent: ticks since BEGIN, as far as they are asked for
-	token uint8 // intent: whose
-	open  bool  // it is due again, whatever the list shows
-	own   bool  // R1 is known by its ID as ours
+	state  uint8
+	mid    uint8 // the inbound message it is about
+	base   uint8 // intent: how many messages the look before the send showed
+	age    uint8 // intent: ticks since BEGIN, as far as they are asked for
+	token  uint8 // intent: whose
+	open   bool  // it is due again, whatever the list shows
+	own    uint8 // how R1 is known by its ID as ours
+	awaits bool  // waiting, retry: a draft waits for a person
+	draft  draft // has a key of its own
 }
+
+// How R1 is known: not, as one of Record.Own alone, or as the last reply too, which
+// is what Record.SentID and SentSum tell.
+const (
+	ownUnknown uint8 = iota
+	ownNoted
+	ownLast
+)
 
 // done is bot.Record.Done.
 func (e entry) done(mid uint8) bool { return recTerminal[e.state] && mid <= e.mid }
@@ -98,10 +117,10 @@ func (e entry) promised() bool { return e.state == recIntent || e.state == recHa
 // ended for mid or a newer message.
 func (e entry) free(mid uint8) bool { return !e.promised() && mid >= e.mid && !e.done(mid) }
 
-// set moves the entry and forgets what belonged to the state before. Whether it
-// is open, and which replies are ours, stays.
+// set moves the entry and forgets what belonged to the state before. Which replies
+// are ours stays, and the draft.
 func (e *entry) set(state, mid uint8, open bool) {
-	*e = entry{state: state, mid: mid, token: bygone, open: open, own: e.own}
+	*e = entry{state: state, mid: mid, token: bygone, open: open, own: e.own, draft: e.draft}
 }
 
 // wait is the move to waiting. It needs no lease and does not cover a retry of
@@ -112,6 +131,17 @@ func (e *entry) wait(mid uint8) bool {
 	}
 	e.set(recWaiting, mid, true)
 	return true
+}
+
+// lastReply is the reply of ours that is known by its ID, the newest.
+func (e entry) lastReply() uint8 {
+	switch {
+	case e.state == recSent:
+		return replyTo(e.mid)
+	case e.own == ownLast:
+		return msgR1
+	}
+	return msgNone
 }
 
 // memory says what the store remembers.
@@ -160,6 +190,19 @@ func (w *world) last() uint8 { return w.thread[w.size-1] }
 
 func (w *world) count(msg uint8) int { return countOf(w.thread[:w.size], msg) }
 
+// said counts the replies to mid that Inbox has accepted.
+func (w *world) said(mid uint8) int { return w.count(replyTo(mid)) + w.count(failedReplyTo(mid)) }
+
+// place is where msg stands in the thread, or size.
+func (w *world) place(msg uint8) uint8 {
+	for i := range w.size {
+		if w.thread[i] == msg {
+			return i
+		}
+	}
+	return w.size
+}
+
 func countOf(thread []uint8, msg uint8) (n int) {
 	for _, x := range thread {
 		if x == msg {
@@ -197,14 +240,43 @@ func (m *machine) shortest(w *world) uint8 {
 
 // answeredIn says that a view shows an answer to its newest inbound message: any
 // message of our side that is not known to be our own late reply to an older one.
+// What was not delivered is no message.
 func (m *machine) answeredIn(w *world, view uint8, rec entry) bool {
 	_, place := w.newest(view)
 	for _, msg := range w.thread[place+1 : view] {
-		if own := msg == msgR1 && rec.own && (!m.forgetsOwn || rec.state == recSent); !own {
+		if isFailed(msg) {
+			if !m.ignoresFailed {
+				continue
+			}
+			msg = delivered(msg)
+		}
+		if own := msg == msgR1 && rec.own == ownLast && (!m.forgetsOwn || rec.state == recSent); !own {
 			return true
 		}
 	}
 	return false
+}
+
+// failedIn says that a view shows our last reply as not delivered, and nobody of
+// our side has written since. What has its words and no ID that is known may be a
+// copy of it.
+func (m *machine) failedIn(w *world, view uint8, rec entry) bool {
+	last, failed := rec.lastReply(), false
+	if last == msgNone {
+		return false
+	}
+	for i := view; i > 0; i-- {
+		msg := w.thread[i-1]
+		known := (msg == msgR1 || msg == msgF1) && rec.own != ownUnknown && !m.mistakesCopies
+		switch copied := m.sameText && !known; {
+		case isInbound(msg):
+		case isFailed(msg):
+			failed = failed || delivered(msg) == last || copied
+		case !failed, msg == last, msg != msgP && copied:
+			return false
+		}
+	}
+	return failed
 }
 
 // --- what happens without a worker ---
@@ -231,6 +303,11 @@ var worldSteps = []worldStep{
 	}},
 	{"a POST for M1 that nobody waits for commits", true, inAny, strayCommits(msgM1)},
 	{"a POST for M2 that nobody waits for commits", true, func(m *machine) bool { return m.second }, strayCommits(msgM2)},
+	{"the reply to M1 turns out not to be delivered", true, mayFail, replyFails(msgM1)},
+	{"the reply to M2 turns out not to be delivered", true, func(m *machine) bool { return m.second && mayFail(m) }, replyFails(msgM2)},
+	{"people approve the draft", true, drafts, decide(draftApproved)},
+	{"people reject the draft", true, drafts, decide(draftRejected)},
+	{"people take the thread, instead of the draft", true, drafts, decide(draftGiven)},
 	{"the store comes back empty", true, func(m *machine) bool { return m.store == storeWiped }, func(_ *machine, w *world) bool {
 		return w.failOver(entry{token: bygone}, false)
 	}},
@@ -270,6 +347,24 @@ func strayCommits(mid uint8) func(*machine, *world) bool {
 		w.strays[mid-1] = 0
 		return left > 0 && w.append(replyTo(mid), m.hide(left))
 	}
+}
+
+func mayFail(m *machine) bool { return m.fails != failsNever }
+
+// replyFails marks a reply as not delivered: a fact of the API, that no list shows.
+func replyFails(mid uint8) func(*machine, *world) bool {
+	return func(m *machine, w *world) bool {
+		if w.count(replyTo(mid)) == 0 || m.fails == failsInTime && !w.lookAhead() {
+			return false
+		}
+		w.thread[w.place(replyTo(mid))] = failedReplyTo(mid)
+		return true
+	}
+}
+
+// lookAhead says that the thread will be read once more.
+func (w *world) lookAhead() bool {
+	return w.rec.open && w.workers[0].at != atClosing && w.workers[1].at != atClosing
 }
 
 // failOver replaces the store's memory, as often as it likes. Every lease granted
@@ -338,29 +433,53 @@ func (m *machine) tick(w *world) bool {
 
 // --- what is claimed ---
 
-// The verdicts. A machine is safe when no reachable world has the second, third
-// or fourth, and live when none has the fifth.
+// The verdicts. A machine is live when no reachable world has lostThread or
+// deadDraft, and safe when none has any other.
 const (
 	safeAndLive    = "safe, live"
 	doubleSend     = "DOUBLE SEND"
 	sentByNobody   = "MARKED SENT BUT NOT SENT"
 	answeredByNone = "MARKED ANSWERED BUT NOT ANSWERED"
 	lostThread     = "LOST THREAD"
+	sentUnasked    = "SENT WITHOUT APPROVAL"
+	sentOvertaken  = "SENT THOUGH OVERTAKEN WHEN APPROVED"
+	sentRejected   = "SENT THOUGH REJECTED"
+	sentPastFailed = "SENT AFTER ONE THAT WAS NOT DELIVERED"
+	deadDraft      = "A DRAFT WAITS FOR NOTHING"
 )
+
+// What is wrong with what a worker sends.
+const (
+	wordsFine uint8 = iota
+	wordsUnasked
+	wordsOvertaken
+	wordsRejected
+	wordsPastFailed
+)
+
+var wordsBroken = [...]string{"", sentUnasked, sentOvertaken, sentRejected, sentPastFailed}
 
 // broken names the property of safety that w breaks, or "".
 func (w *world) broken() string {
-	if w.count(msgR1) > 1 || w.count(msgR2) > 1 {
+	if w.said(msgM1) > 1 || w.said(msgM2) > 1 {
 		return doubleSend
+	}
+	for i := range w.workers {
+		switch a := &w.workers[i]; {
+		case a.at == atPosted && a.words != wordsFine:
+			return wordsBroken[a.words]
+		case a.at == atNoticed && a.mid == msgM2 && a.rec.own != ownUnknown && !w.tagged && w.count(msgP)+w.said(msgM2) == 0:
+			return answeredByNone // what it takes for an answer, it knows as our reply to M1
+		}
 	}
 	switch w.rec.state {
 	case recSent:
-		if w.count(replyTo(w.rec.mid)) == 0 {
+		if w.said(w.rec.mid) == 0 {
 			return sentByNobody
 		}
 	case recAnswered:
 		others := w.count(msgP) > 0 || w.tagged || w.memory != whole
-		if !others && w.count(replyTo(w.rec.mid)) == 0 {
+		if !others && w.said(w.rec.mid) == 0 {
 			return answeredByNone
 		}
 	}
@@ -369,9 +488,12 @@ func (w *world) broken() string {
 
 // handled says that the newest inbound message has come to an end that nobody
 // needs to touch again.
-func (w *world) handled() bool {
+func (m *machine) handled(w *world) bool {
 	newest, place := w.newest(w.size)
+	after := w.thread[place+1 : w.size]
 	switch {
+	case m.fails == failsInTime && w.rec.state == recSent && w.count(failedReplyTo(newest)) > 0:
+		return countOf(after, msgP) > 0
 	case w.rec.done(newest):
 		return true
 	case w.rec.state == recHandoff:
@@ -382,7 +504,6 @@ func (w *world) handled() bool {
 	// Somebody answered before there was anything to record. Once the store has
 	// forgotten what it knew, any message of ours counts as that: the weaker
 	// promise after a loss.
-	after := w.thread[place+1 : w.size]
 	return countOf(after, msgP) > 0 || w.memory != whole && len(after) > 0
 }
 
@@ -405,15 +526,19 @@ func (m *machine) forget(w *world) {
 			a.flight = 0
 		}
 		switch a.at {
-		case atClaimed, atDrafted, atDoubting, atNoticed:
+		case atClaimed, atDrafted, atDoubting, atNoticed, atDeciding, atApproved:
 			a.rec.token, a.rec.open = 0, false
+			a.rec.awaits = a.rec.awaits && a.at == atClaimed
 		default:
 			a.rec = entry{}
 		}
 		switch a.at {
-		case atClaimed, atDrafted, atLooked:
+		case atClaimed, atDrafted, atLooked, atDeciding, atApproved:
 		default:
 			a.void = false
+		}
+		if !a.sends() && a.at != atPosted {
+			a.words = wordsFine
 		}
 		if a.at == atClaimed || a.at == atDone {
 			a.mid = 0
@@ -466,7 +591,8 @@ func (a *attempt) compare(b *attempt) int {
 		cmp.Compare(a.flight, b.flight), cmp.Compare(bit(a.committed), bit(b.committed)), cmp.Compare(bit(a.void), bit(b.void)),
 		cmp.Compare(a.rec.state, b.rec.state), cmp.Compare(a.rec.mid, b.rec.mid), cmp.Compare(a.rec.base, b.rec.base),
 		cmp.Compare(a.rec.age, b.rec.age), cmp.Compare(a.rec.token, b.rec.token),
-		cmp.Compare(bit(a.rec.open), bit(b.rec.open)), cmp.Compare(bit(a.rec.own), bit(b.rec.own)),
+		cmp.Compare(bit(a.rec.open), bit(b.rec.open)), cmp.Compare(a.rec.own, b.rec.own),
+		cmp.Compare(bit(a.rec.awaits), bit(b.rec.awaits)), cmp.Compare(a.words, b.words),
 	)
 }
 
@@ -496,14 +622,20 @@ func (e entry) String() string {
 	var b strings.Builder
 	switch e.state {
 	case recNone:
-		return "no record"
+		b.WriteString("no record")
 	case recIntent:
 		fmt.Fprintf(&b, "intent %s since %d", msgNames[e.mid], e.age)
 	default:
 		fmt.Fprintf(&b, "%s %s", recStates[e.state], msgNames[e.mid])
 	}
+	if e.awaits {
+		b.WriteString(" for approval")
+	}
 	if e.open {
 		b.WriteString(", open")
+	}
+	if e.draft.state != draftNone {
+		fmt.Fprintf(&b, ", a draft for %s %s", msgNames[e.draft.mid], draftStates[e.draft.state])
 	}
 	return b.String()
 }
