@@ -117,10 +117,19 @@ func (r Record) awaits() bool {
 	return (r.State == StateWaiting || r.State == StateRetry) && r.Reason == awaitsApproval
 }
 
+// approvedBy begins the reason of a record whose words a person has approved.
+const approvedBy = "approved by "
+
+// isDrafts reports whether r's words may be those of a draft that people approve: the
+// bot that sends, or tries again, need not be the one that asked them.
+func (h *handling) isDrafts(r Record) bool {
+	return h.bot.drafts(h.gen) || h.bot.Drafts != nil && strings.HasPrefix(r.Reason, approvedBy)
+}
+
 // mayHaveDraft reports whether r's message may have a draft of the kind that
 // people approve: one that waits, or one whose send certainly did not happen.
 func (h *handling) mayHaveDraft(r Record) bool {
-	return h.bot.Drafts != nil && r.awaits() || r.State == StateRetry && h.bot.drafts(h.gen)
+	return h.bot.Drafts != nil && r.awaits() || r.State == StateRetry && h.isDrafts(r)
 }
 
 // drafts reports whether people may be asked to approve replies at all.
@@ -151,7 +160,7 @@ func (h *handling) decided(ctx context.Context) (result, bool) {
 		return h.undecided(ctx, d)
 	case DraftApproved:
 		h.verdict.Guard = d.Guard
-		o := Outcome{Action: Reply, Reason: "approved by " + oneLine(d.By), Text: d.Words()}
+		o := Outcome{Action: Reply, Reason: approvedBy + oneLine(d.By), Text: d.Words()}
 		h.verdict.Outcome = o
 		return h.reply(ctx, o), true
 	case DraftRejected:
@@ -299,14 +308,14 @@ func (h *handling) moveDraft(ctx context.Context, d Draft, to DraftState) bool {
 }
 
 // draftSent ends the draft whose words have been sent.
-func (h *handling) draftSent(ctx context.Context, messageID string) {
-	if !h.bot.drafts(h.gen) {
+func (h *handling) draftSent(ctx context.Context, r Record) {
+	if !h.isDrafts(r) {
 		return
 	}
 	ctx, cancel := lasting(ctx, ledgerTimeout)
 	defer cancel()
 	d, err := h.bot.Drafts.Draft(ctx, h.c.thread)
-	if err == nil && d.MessageID == messageID && d.State == DraftApproved {
+	if err == nil && d.MessageID == r.MessageID && d.State == DraftApproved {
 		h.moveDraft(ctx, d, DraftSent)
 	}
 }

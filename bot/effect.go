@@ -251,7 +251,7 @@ func (h *handling) sent(ctx context.Context, r Record, m *inboxapi.Message) resu
 		time.Sleep(time.Second)
 	}
 	h.verdict.Outcome.Text = text
-	h.draftSent(ctx, r.MessageID)
+	h.draftSent(ctx, r)
 	h.report(ctx)
 	h.shelve(ctx)
 	return result{again: again, parked: true}

@@ -3,6 +3,7 @@ package bot_test
 import (
 	"context"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -363,6 +364,57 @@ func TestHandedOverByTheRulesOfYesterday(t *testing.T) {
 				w.sim.UntagProspect(th.ID, row.tag)
 				w.during(10 * time.Minute)
 				w.said(th.ID, "ok")
+			})
+		})
+	}
+}
+
+// A bot that sends at once leaves the drafts of one beside it, on the same store, to
+// the people who were asked.
+func TestALiveBotBesideOneThatAsks(t *testing.T) {
+	for _, row := range []struct {
+		name  string
+		to    bot.DraftState
+		final string
+		fault inboxapitest.Kind // of the first send
+		said  []string
+	}{
+		{"nobody has decided", bot.DraftWaiting, "", "", nil},
+		{"approved", bot.DraftApproved, "", "", []string{"draft"}},
+		{"rejected", bot.DraftRejected, "", "", nil},
+		{"given to a person", bot.DraftHandoff, "", "", nil},
+		{"approved, too many requests", bot.DraftApproved, "draft, edited", inboxapitest.RateLimit, []string{"draft, edited"}},
+		{"approved, the answer is lost", bot.DraftApproved, "draft, edited", inboxapitest.ResetAfter, []string{"draft, edited"}},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			inScene(t, func(w *scene) {
+				w.model = modelOf(func() (string, error) { return answer("draft"), nil })
+				w.approving()
+				th := w.thread("do you ship to Austria?")
+				w.during(time.Minute)
+				asks := w.start()
+				w.cfg.Approve = false
+				w.model = modelOf(func() (string, error) { return answer("at once"), nil })
+				live := w.start()
+				ctx, stop := w.context()
+				var both sync.WaitGroup
+				for _, b := range []*bot.Bot{live, asks} {
+					both.Go(func() { _ = b.Run(ctx) })
+				}
+				time.Sleep(2 * time.Hour)
+				if row.fault != "" {
+					defer w.sim.Inject(inboxapitest.Fault{Operation: opSend, Kind: row.fault, Times: 1, Delay: 20 * time.Second})()
+				}
+				if row.to != bot.DraftWaiting {
+					w.decide(th.ID, row.to, row.final)
+				}
+				time.Sleep(2 * time.Hour)
+				w.said(th.ID, row.said...)
+				if d := w.draft(th.ID); d.State != row.to && (d.State != bot.DraftSent || row.said == nil) {
+					t.Errorf("the draft is %s", d.State)
+				}
+				stop()
+				both.Wait()
 			})
 		})
 	}
