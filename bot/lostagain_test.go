@@ -91,3 +91,49 @@ func TestWhatIsChangedBeyondTheListsIsSeen(t *testing.T) {
 		})
 	}
 }
+
+// What was left alone for a while and then waits again is in the ledger again, for a
+// process that starts when no list shows it any more.
+func TestWhatWaitsAgainIsNotForgotten(t *testing.T) {
+	for _, row := range []struct {
+		name        string
+		leave, back func(w *scene, th inboxapi.Thread)
+	}{
+		{"a person took it over and gave it back",
+			func(w *scene, th inboxapi.Thread) { w.sim.TagProspect(th.ID, "needs-human") },
+			func(w *scene, th inboxapi.Thread) { w.sim.UntagProspect(th.ID, "needs-human") }},
+		{"it was moved to the requests and back",
+			func(w *scene, th inboxapi.Thread) {
+				w.sim.ChangeThread(th.ID, func(th *inboxapi.Thread) { th.IsRequest = true })
+			},
+			func(w *scene, th inboxapi.Thread) {
+				w.sim.ChangeThread(th.ID, func(th *inboxapi.Thread) { th.IsRequest = false })
+			}},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			inScene(t, func(w *scene) {
+				w.cfg.MaxAge, w.cfg.Every = 2*time.Hour, 5*time.Minute
+				began := time.Now()
+				w.rules.judge = func(c *bot.Conversation) bot.Verdict {
+					if time.Since(began) < 3*time.Hour {
+						return bot.Verdict{Guard: "closed", Outcome: bot.Outcome{Action: bot.Wait, Reason: "closed"}}
+					}
+					return alwaysReply(c)
+				}
+				th := w.thread("do you ship to Austria?")
+				stop := w.inBackground()
+				time.Sleep(10 * time.Minute)
+				w.crowd()
+				time.Sleep(55 * time.Minute)
+				row.leave(w, th)
+				time.Sleep(17 * time.Minute)
+				row.back(w, th)
+				time.Sleep(8 * time.Minute)
+				stop() // an hour and a half after the message
+				time.Sleep(50 * time.Minute)
+				w.during(2 * time.Hour)
+				w.said(th.ID, "ok")
+			})
+		})
+	}
+}

@@ -339,7 +339,7 @@ func (b *Bot) noteOf(c *Conversation, v Verdict, again time.Duration) (n Note, i
 		return
 	}
 	leaves := b.leaves(v)
-	news := v.final(c) && leaves != c.Record.leftAlone()
+	news := v.final(c) && (leaves != c.Record.leftAlone() || v.Outcome.Action == Wait && c.Record.closed())
 	if r := c.Record; r.State == StateWaiting && r.MessageID == last.ID && !b.fading(c, v) && !news {
 		return
 	}
@@ -360,12 +360,21 @@ func (b *Bot) noteOf(c *Conversation, v Verdict, again time.Duration) (n Note, i
 	return Note{next, again}, true
 }
 
+// closedReason is the reason of a record whose message was left alone: it is not open,
+// until a guard makes it wait after all.
+const closedReason = "left alone"
+
+func (r Record) closed() bool { return r.State == StateWaiting && r.Reason == closedReason }
+
 // close takes a thread that is deliberately left alone off the open list.
 func (b *Bot) close(ctx context.Context, l Lease) {
 	switch r := l.Record; {
 	case r.State == StateNone, r.State == StateIntent, r.State == StateHanding:
 	case r.State.Terminal() && l.Token == "": // its second look is to come
 	default:
+		if r.State == StateWaiting {
+			r.Reason = closedReason
+		}
 		if err := b.Ledger.Advance(ctx, l, r, 0); err != nil {
 			b.complain("redis", fmt.Errorf("close: %w", err))
 		}
