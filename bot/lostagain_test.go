@@ -137,3 +137,43 @@ func TestWhatWaitsAgainIsNotForgotten(t *testing.T) {
 		})
 	}
 }
+
+// An account that is unlinked for a while, to sign it in again, loses nobody who
+// waits, also who has waited for longer than lists are walked back.
+func TestAnAccountLinkedAgainLosesNobody(t *testing.T) {
+	for _, row := range []struct {
+		name  string
+		after time.Duration // that somebody has waited for opening hours
+		away  time.Duration
+		said  []string
+	}{
+		{"at once", 0, 10 * time.Minute, []string{"ok"}},
+		{"after hours", 2 * time.Hour, 10 * time.Minute, []string{"ok"}},
+		{"for longer than messages are answered", 2 * time.Hour, 70 * time.Minute, nil},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			inScene(t, func(w *scene) {
+				w.cfg.MaxAge, w.cfg.Every = 30*time.Minute, 5*time.Minute
+				began := time.Now()
+				w.rules.judge = func(c *bot.Conversation) bot.Verdict {
+					if time.Since(began) < row.after+90*time.Minute {
+						return bot.Verdict{Guard: "closed", Outcome: bot.Outcome{Action: bot.Wait, Reason: "closed"}}
+					}
+					return alwaysReply(c)
+				}
+				th := w.thread("do you ship to Austria?")
+				go func() {
+					time.Sleep(time.Second)
+					w.crowd()
+					time.Sleep(row.after)
+					link := w.sim.Accounts()[0]
+					w.sim.RemoveAccount(link.ID)
+					time.Sleep(row.away)
+					w.sim.AddAccount(link)
+				}()
+				w.during(row.after + 3*time.Hour)
+				w.said(th.ID, row.said...)
+			})
+		})
+	}
+}

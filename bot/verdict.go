@@ -205,8 +205,10 @@ func syncing(j *judge, c *Conversation) (Outcome, bool) {
 	return Outcome{Action: Wait, Reason: "older messages are being imported"}, true
 }
 
-func accountOffline(_ *judge, c *Conversation) (Outcome, bool) {
-	switch {
+func accountOffline(j *judge, c *Conversation) (Outcome, bool) {
+	switch r := &c.Record; {
+	case c.Account.ID == "" && r.State == StateWaiting && !r.awaits() && c.Now.Sub(r.SeenAt) <= j.cfg.MaxAge: // it may be linked again
+		return Outcome{Action: Wait, Reason: "its account is not linked to the team just now"}, true
 	case c.Account.ID == "":
 		return Outcome{Action: Skip, Reason: "its account is not linked to the team any more"}, true
 	case c.Account.Status == "active", c.Account.Status == "":
