@@ -187,6 +187,8 @@ func (h *handling) stillTrue(ctx context.Context, d Draft) (result, bool) {
 	passes := fired && v.Outcome.Action == Wait && v.Guard != safetyTookOver
 	switch {
 	case !same:
+	case passes && d.State == DraftWaiting && !d.Until.After(h.conv.Now): // it is not sent any more
+		return result{}, true
 	case passes:
 		h.verdict = v
 		return h.wait(ctx, h.bot.again(h.conv, v)), false

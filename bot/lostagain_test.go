@@ -177,3 +177,24 @@ func TestAnAccountLinkedAgainLosesNobody(t *testing.T) {
 		})
 	}
 }
+
+// A draft that nobody approved in time goes to a person also while its account could
+// not send it.
+func TestADraftExpiresThoughItsAccountIsOffline(t *testing.T) {
+	inScene(t, func(w *scene) {
+		w.approving()
+		th := w.thread("when do you open?")
+		go func() {
+			time.Sleep(time.Minute)
+			w.sim.SetAccountStatus(th.AccountLinkID, "offline")
+		}()
+		w.during(23 * time.Hour)
+		w.outcome(th.ID, bot.Wait, "account-offline")
+		w.during(2 * time.Hour)
+		w.said(th.ID)
+		w.outcome(th.ID, bot.Handoff, "approval")
+		if d := w.draft(th.ID); d.State != bot.DraftExpired {
+			t.Errorf("the draft is %s, want expired", d.State)
+		}
+	})
+}
