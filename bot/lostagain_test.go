@@ -198,3 +198,29 @@ func TestADraftExpiresThoughItsAccountIsOffline(t *testing.T) {
 		}
 	})
 }
+
+// Whether a message reopens an archived thread is not documented. If it does not,
+// whoever writes into one is found however many threads are archived after it.
+func TestWhoWritesIntoAnArchivedThreadIsFound(t *testing.T) {
+	for name, at := range map[string]time.Duration{"before the bot starts": time.Minute, "while it runs": 4 * time.Minute} {
+		t.Run(name, func(t *testing.T) {
+			inScene(t, func(w *scene) {
+				w.sim = inboxapitest.New(inboxapitest.Options{Switches: inboxapitest.Switches{InboundStaysArchived: true}})
+				defer w.sim.Close()
+				th := w.sim.AddThread(inboxapitest.NewThread{Archived: true})
+				go func() {
+					time.Sleep(at)
+					w.sim.Receive(th.ID, "do you ship to Austria?")
+					time.Sleep(time.Second)
+					w.crowd()
+					for _, other := range w.sim.Threads() {
+						w.sim.Archive(other.ID, true)
+					}
+				}()
+				time.Sleep(2 * time.Minute)
+				w.during(time.Hour)
+				w.said(th.ID, "ok")
+			})
+		})
+	}
+}

@@ -57,9 +57,9 @@ func (b *Bot) leads(ctx context.Context) bool {
 	return lead || err != nil
 }
 
-// sideViews are looked at now and then, their first pages alone: whether a
-// message reopens an archived thread is not documented, and what waits among the
-// requests should be told of even when the bot does not answer it.
+// sideViews are walked now and then: whether a message reopens an archived thread
+// is not documented, and what waits among the requests should be told of even when
+// the bot does not answer it.
 func (b *Bot) sideViews() []inboxapi.View {
 	if b.cfg.AnswerRequests {
 		return []inboxapi.View{inboxapi.ViewArchived}
@@ -85,14 +85,11 @@ func (b *Bot) sweep(ctx context.Context) error {
 	return nil
 }
 
-// glance looks at the side views.
+// glance walks the side views to the horizon: in one of them a hundred threads may
+// come before somebody who waits, all between two glances.
 func (b *Bot) glance(ctx context.Context) error {
 	for _, view := range b.sideViews() {
-		page, readAt, err := b.pages.read(ctx, b.Inbox, pageRef{view: view})
-		if err == nil {
-			err = b.consider(ctx, page, readAt, pageRef{view: view})
-		}
-		if err != nil {
+		if err := b.walk(ctx, view, true); err != nil {
 			return fmt.Errorf("view %s: %w", view, err)
 		}
 	}
