@@ -365,3 +365,22 @@ func (a asleep) KeepDraft(ctx context.Context, d bot.Draft) error {
 	time.Sleep(a.d)
 	return a.Drafts.KeepDraft(ctx, d)
 }
+
+// Where people approve replies, a thread that is left alone costs a read once.
+func TestLeftAloneAmongDrafts(t *testing.T) {
+	inScene(t, func(w *scene) {
+		w.approving()
+		open := time.Now().Add(time.Hour)
+		w.rules.judge = func(c *bot.Conversation) bot.Verdict {
+			if c.Now.Before(open) {
+				return bot.Verdict{Guard: "closed", Outcome: bot.Outcome{Action: bot.Wait, Reason: "closed"}}
+			}
+			return bot.Verdict{Guard: "quiet", Outcome: bot.Outcome{Action: bot.Skip, Reason: "quiet"}}
+		}
+		w.thread("when do you open?")
+		w.during(20 * time.Hour)
+		if n := w.sim.Requests()[opMessages]; n > 2 {
+			t.Errorf("its messages were read %d times", n)
+		}
+	})
+}

@@ -99,16 +99,20 @@ func TestWhatWaitsAgainIsNotForgotten(t *testing.T) {
 		name        string
 		leave, back func(w *scene, th inboxapi.Thread)
 	}{
-		{"a person took it over and gave it back",
+		{
+			"a person took it over and gave it back",
 			func(w *scene, th inboxapi.Thread) { w.sim.TagProspect(th.ID, "needs-human") },
-			func(w *scene, th inboxapi.Thread) { w.sim.UntagProspect(th.ID, "needs-human") }},
-		{"it was moved to the requests and back",
+			func(w *scene, th inboxapi.Thread) { w.sim.UntagProspect(th.ID, "needs-human") },
+		},
+		{
+			"it was moved to the requests and back",
 			func(w *scene, th inboxapi.Thread) {
 				w.sim.ChangeThread(th.ID, func(th *inboxapi.Thread) { th.IsRequest = true })
 			},
 			func(w *scene, th inboxapi.Thread) {
 				w.sim.ChangeThread(th.ID, func(th *inboxapi.Thread) { th.IsRequest = false })
-			}},
+			},
+		},
 	} {
 		t.Run(row.name, func(t *testing.T) {
 			inScene(t, func(w *scene) {

@@ -274,7 +274,7 @@ func (b *Bot) judgeRow(ctx context.Context, gen *Generation, c *candidate, noSto
 	v := b.judge(gen, conv)
 	drafted := c.record.awaits() && b.Drafts != nil
 	asked := drafted && c.record.MessageID == last.ID
-	mayHave := drafted || c.record.State == StateWaiting && b.drafts(gen)
+	mayHave := drafted || c.record.State == StateWaiting && !c.record.closed() && b.drafts(gen)
 	switch {
 	case mayHave && v.final(conv) && v.Outcome.Action == Skip: // its draft is withdrawn
 	case asked:
