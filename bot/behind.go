@@ -68,7 +68,8 @@ func (b *Bot) notLooked(ctx context.Context, rows []*inboxapi.Thread) []*inboxap
 	})
 }
 
-// keepLooked keeps that nobody waits any more behind the thread's newest message.
+// keepLooked keeps that nobody waits any more behind the thread's newest message, once
+// whatever came just before a campaign's can be seen.
 func (h *handling) keepLooked(ctx context.Context) {
 	if h.bot.Behind == nil || h.conv == nil || !h.conv.Read {
 		return
@@ -76,6 +77,9 @@ func (h *handling) keepLooked(ctx context.Context) {
 	newest, ok := h.conv.newest()
 	if !ok || newest.Writer != WriterCampaign && h.conv.forgotten == 0 {
 		return
+	}
+	if nearly := h.bot.cfg.FollowUp * 19 / 20; newest.Writer == WriterCampaign && h.conv.Now.Sub(newest.At) < nearly {
+		return // read early, for another reason
 	}
 	if err := h.bot.Behind.KeepLooked(ctx, h.c.thread, Looked{newest.ID, h.conv.Now}, h.bot.cfg.MaxAge); err != nil {
 		h.bot.complain("redis", fmt.Errorf("looked behind: %w", err))

@@ -228,3 +228,41 @@ func TestWhoWritesIntoAnArchivedThreadIsFound(t *testing.T) {
 		})
 	}
 }
+
+// A thread that is read right after a campaign's message, because its second look was
+// due or another campaign came, is read again when all can be seen that was written
+// before it.
+func TestBehindACampaignIsNotReadTooEarly(t *testing.T) {
+	for _, row := range []struct {
+		name  string
+		scene func(w *scene, th inboxapi.Thread) // ends just before the campaign's message
+	}{
+		{"it comes just before the second look", func(w *scene, th inboxapi.Thread) {
+			w.sim.Receive(th.ID, "hi")
+			time.Sleep(110 * time.Second)
+		}},
+		{"it comes just after another", func(w *scene, th inboxapi.Thread) {
+			w.sim.Receive(th.ID, "hi")
+			time.Sleep(10 * time.Minute)
+			w.sim.Write(th.ID, inboxapitest.Campaign, "Our new Aricha is here.")
+			time.Sleep(110 * time.Second)
+		}},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			inScene(t, func(w *scene) {
+				w.deps = func(d *bot.Deps) { d.Behind = w.store }
+				th := w.sim.AddThread(inboxapitest.NewThread{})
+				stop := w.inBackground()
+				row.scene(w, th)
+				written := time.Now()
+				time.Sleep(time.Second)
+				w.sim.Write(th.ID, inboxapitest.Campaign, "Only today: Aricha for two.")
+				time.Sleep(100 * time.Second)
+				w.sim.Receive(th.ID, "do you ship to Austria?", inboxapitest.At(written))
+				time.Sleep(time.Hour)
+				stop()
+				w.said(th.ID, "ok", "ok")
+			})
+		})
+	}
+}
