@@ -5,6 +5,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/http"
+	"slices"
 	"strings"
 	"time"
 
@@ -242,7 +244,8 @@ func (h *handling) tag(ctx context.Context, row *inboxapi.Thread, r Record) erro
 }
 
 // tagAndNote gives the prospect the tag, by its ID, and appends the note to the
-// notes as they are just now.
+// notes as they are just now. What the API does with a tag that is gone is not
+// documented: that it is there the answer has to show.
 func (h *handling) tagAndNote(ctx context.Context, prospectID, tag string, r Record) error {
 	prospect, err := h.bot.Inbox.Prospect(ctx, prospectID)
 	if err != nil {
@@ -259,8 +262,12 @@ func (h *handling) tagAndNote(ctx context.Context, prospectID, tag string, r Rec
 	case h.conv == nil && h.bot.Now().Sub(r.HandedAt) > tagAgainFor:
 		return nil
 	}
-	if _, err := h.bot.Inbox.UpdateProspectContext(ctx, prospectID, update); err != nil {
+	tagged, err := h.bot.Inbox.UpdateProspectContext(ctx, prospectID, update)
+	if err != nil {
 		return fmt.Errorf("tag: %w", err)
+	}
+	if tagged != nil && !slices.Contains(tagged.Context.Tags, tag) {
+		return &inboxapi.Error{Status: http.StatusUnprocessableEntity, Message: "the prospect was updated and has not got the tag"}
 	}
 	return nil
 }

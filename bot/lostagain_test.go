@@ -1,6 +1,8 @@
 package bot_test
 
 import (
+	"context"
+	"slices"
 	"testing"
 	"time"
 
@@ -265,4 +267,38 @@ func TestBehindACampaignIsNotReadTooEarly(t *testing.T) {
 			})
 		})
 	}
+}
+
+// forgiving is an Inbox that does what it can of a change: a tag that it does not
+// know it leaves out, without a word.
+type forgiving struct {
+	*inboxapi.Client
+	sim *inboxapitest.Server
+}
+
+func (f forgiving) UpdateProspectContext(ctx context.Context, id string, u inboxapi.ContextUpdate) (*inboxapi.Prospect, error) {
+	u.AddTags = slices.DeleteFunc(slices.Clone(u.AddTags), func(id string) bool {
+		return !slices.ContainsFunc(f.sim.Tags(), func(tag inboxapi.Tag) bool { return tag.ID == id })
+	})
+	return f.Client.UpdateProspectContext(ctx, id, u)
+}
+
+// A tag that somebody has deleted a moment ago is made anew also where the API does
+// not refuse it.
+func TestATagThatIsLeftOutIsMadeAnew(t *testing.T) {
+	inScene(t, func(w *scene) {
+		w.rules.judge = asks
+		w.deps = func(d *bot.Deps) { d.Inbox = forgiving{w.client(), w.sim} }
+		w.thread("a human please")
+		th := w.sim.AddThread(inboxapitest.NewThread{})
+		go func() {
+			time.Sleep(30 * time.Second)
+			w.deleteTag("needs-human")
+			w.sim.Receive(th.ID, "a human for me too")
+		}()
+		w.during(10 * time.Minute)
+		if tags := w.sim.TagNames(th.ID); !slices.Equal(tags, []string{"needs-human"}) {
+			t.Errorf("tags %q, want needs-human", tags)
+		}
+	})
 }
