@@ -277,7 +277,8 @@ func (b *Bot) isStale(c *Conversation, page *inboxapi.MessagePage) bool {
 }
 
 // addUnread makes the message that could not be read a turn, so that what is
-// decided is recorded about it: as the list row has it, or by its ID alone.
+// decided is recorded about it: as the list row has it, or by its ID alone, also
+// where all that could be read has come to its end.
 func (c *Conversation) addUnread(dir *directory, id string) {
 	t := Turn{ID: id, At: c.Now, Side: SideUnknown}
 	if m := c.Thread.LastMessage; m != nil {
@@ -285,6 +286,9 @@ func (c *Conversation) addUnread(dir *directory, id string) {
 	}
 	if newest, ok := c.newest(); !ok || t.At.After(newest.At) {
 		c.Turns = append(c.Turns, t)
+	}
+	if last, _ := c.about(); c.Record.Done(last.ID, last.At) {
+		c.Turns = append(c.Turns, Turn{ID: id, At: c.Now, Side: SideUnknown})
 	}
 }
 

@@ -302,3 +302,43 @@ func TestATagThatIsLeftOutIsMadeAnew(t *testing.T) {
 		}
 	})
 }
+
+// smudged is an Inbox in which one message of a thread cannot be decoded.
+type smudged struct {
+	bot.Inbox
+	text string
+}
+
+func (s smudged) ListMessages(ctx context.Context, thread string, q inboxapi.MessageQuery) (*inboxapi.MessagePage, error) {
+	page, err := s.Inbox.ListMessages(ctx, thread, q)
+	if err != nil {
+		return nil, err
+	}
+	page.Messages = slices.DeleteFunc(page.Messages, func(m inboxapi.Message) bool {
+		if m.Content == s.text {
+			page.Malformed = append(page.Malformed, inboxapi.MalformedRow{ID: m.ID, Err: inboxapi.ErrMalformed})
+		}
+		return m.Content == s.text
+	})
+	return page, nil
+}
+
+// A message that cannot be read goes to a person, once, also when it stands before
+// our reply to an earlier one.
+func TestAnUnreadableMessageBehindOurReplyGoesToAPerson(t *testing.T) {
+	inScene(t, func(w *scene) {
+		w.deps = func(d *bot.Deps) { d.Inbox = smudged{d.Inbox, "and to Norway?"} }
+		th := w.thread("do you ship to Austria?")
+		defer w.sim.Inject(inboxapitest.Fault{Operation: opSend, Kind: inboxapitest.Slow, Delay: 9 * time.Second, Times: 1})()
+		time.AfterFunc(6*time.Second, func() { w.sim.Receive(th.ID, "and to Norway?") })
+		w.during(time.Hour)
+		w.said(th.ID, "ok")
+		w.outcome(th.ID, bot.Handoff, "unreadable")
+		if tags := w.sim.TagNames(th.ID); !slices.Equal(tags, []string{"needs-human"}) {
+			t.Errorf("tags %q, want needs-human", tags)
+		}
+		if n := w.sim.Requests()[opMessages]; n > 5 {
+			t.Errorf("its messages were read %d times in an hour", n)
+		}
+	})
+}
