@@ -148,7 +148,8 @@ func (d *directory) timeOf(id string, at time.Time, rec *Record) (_ time.Time, a
 func (d *directory) undelivered(messages []inboxapi.Message, th *inboxapi.Thread, rec *Record) (lost Turn) {
 	for i := range messages {
 		m := &messages[i]
-		if d.sideOf(m.AuthorID, th) != SideOurs || m.ID != rec.SentID && !rec.isCopyOfOurs(m) {
+		_, own := rec.Own[m.ID] // under its own ID: an earlier reply, perhaps with the same words
+		if d.sideOf(m.AuthorID, th) != SideOurs || m.ID != rec.SentID && (own || !rec.isCopyOfOurs(m)) {
 			continue
 		}
 		if !m.Failed {

@@ -298,7 +298,10 @@ func (b *Bot) withMessages(c *Conversation, page *inboxapi.MessagePage) {
 	c.Turns = b.dir.turnsOf(page.Messages, &c.Thread, &c.Record)
 	c.More = page.Next != nil || page.IsSyncing
 	if said := c.toThem(); len(said) > 0 {
-		if t := said[len(said)-1]; t.Writer == WriterAPI || t.Writer == WriterUnsure {
+		// A reply of the bot's own that is not the record's last was recorded when the
+		// store had forgotten which message it was for.
+		t := said[len(said)-1]
+		if known := t.ID == c.Record.SentID || Fingerprint(t.Text) == c.Record.SentSum; t.Writer == WriterAPI || t.Writer == WriterUnsure || t.Writer == WriterBot && !known {
 			c.forgotten = b.forgotten(t.At)
 		}
 	}

@@ -195,8 +195,13 @@ func (h *handling) stillTrue(ctx context.Context, d Draft) (result, bool) {
 	case !fired:
 		return result{}, true
 	}
+	if d.State == DraftHandoff && !fired && d.unheard(h.lease.Record) {
+		return result{}, true // a person has taken the thread, whatever the prospect has written since
+	}
 	if d.State == DraftWaiting || d.State == DraftApproved {
-		h.moveDraft(ctx, d, DraftWithdrawn)
+		if !h.moveDraft(ctx, d, DraftWithdrawn) {
+			return result{again: time.Second}, false
+		}
 		h.bot.Logger.Info("draft withdrawn: it does not answer what stands in the thread now", "thread", h.c.thread, "guard", v.Guard)
 	}
 	return result{}, false
@@ -224,11 +229,19 @@ func (h *handling) hasDraft(ctx context.Context) (bool, error) {
 			b.Logger.Info("draft withdrawn: the prospect has written since", "thread", h.c.thread)
 		}
 		return d.MessageID == r.MessageID, nil
-	case DraftRejected, DraftHandoff, DraftExpired:
+	case DraftRejected, DraftExpired:
 		return d.MessageID == r.MessageID, nil
+	case DraftHandoff:
+		return d.unheard(r), nil
 	case DraftWithdrawn, DraftSent, DraftShadow, DraftCompared:
 	}
 	return false, nil
+}
+
+// unheard reports whether the ledger has not heard what was decided about d.
+func (d Draft) unheard(r Record) bool {
+	ended, at := r.ended()
+	return d.MessageID != ended && d.MadeAt.After(at)
 }
 
 // undecided keeps a draft waiting, until its time is over or the rules of today
