@@ -177,8 +177,9 @@ var limits = []variant{
 	{"a reply fails, store lags", machine{fails: failsInTime, store: storeLags}, doubleSend, false},
 }
 
-// What the search has found in the code; machinefound_test.go has the same on the
-// code itself.
+// What the search has found in the code, and found_test.go on the code itself. Mended but for
+// the first: a draft is refused after its lease, yet by a clock and not in the script; and one
+// that was kept before a kill is taken up as it stands.
 var found = []variant{
 	{"a draft is kept without the lease", machine{drafts: true, keepsUnleased: true}, sentRejected, false},
 	{"a draft is kept before the record waits for it", machine{drafts: true, keepsFirst: true}, deadDraft, false},
@@ -243,9 +244,19 @@ var variants = slices.Concat(designs, limits, found, weakened)
 
 var checkerFull = flag.Bool("checker.full", false, "search the machines with many millions of worlds too")
 
+// skipRaced skips what one goroutine walks through, in ten times the time under the
+// race detector. .ci/run runs it without.
+func skipRaced(t *testing.T) {
+	t.Helper()
+	if raced {
+		t.Skip("the checker shares nothing between goroutines: run it without -race")
+	}
+}
+
 // TestMachine searches every world that each machine can reach. A verdict other
 // than the expected one comes with the shortest way to the world that shows it.
 func TestMachine(t *testing.T) {
+	skipRaced(t)
 	t.Parallel()
 	for _, row := range variants {
 		t.Run(row.name, func(t *testing.T) {
@@ -272,6 +283,7 @@ func TestMachine(t *testing.T) {
 // TestMachineMergesOnlyAlikeWorlds searches small machines without taking any two
 // worlds for one: the verdicts must be the same.
 func TestMachineMergesOnlyAlikeWorlds(t *testing.T) {
+	skipRaced(t)
 	t.Parallel()
 	for _, row := range variants {
 		if row.m.second || row.m.store != storeKeeps {
