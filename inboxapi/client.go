@@ -115,11 +115,12 @@ type RateLimit struct {
 // Client talks to the API for one team.
 type Client struct {
 	opts   Options
-	base   string          // without a trailing slash
-	token  func() string   // a function, so that printing a Client does not print it
-	reads  *http.Transport // everything but messages
-	sends  *http.Transport // messages, behind the fence
-	offset atomic.Int64    // nanoseconds the API's clock is ahead of ours
+	base   string                        // without a trailing slash
+	token  func() string                 // a function, so that printing a Client does not print it
+	reads  *http.Transport               // everything but messages
+	sends  *http.Transport               // messages, behind the fence
+	offset atomic.Int64                  // nanoseconds the API's clock is ahead of ours
+	last   atomic.Pointer[time.Duration] // what the last response said of that
 }
 
 // New returns a Client. It makes no request; Team is the cheapest call that
@@ -187,7 +188,9 @@ func (c *Client) Now() time.Time {
 
 // learnClock takes the offset of the API's clock from a response that was asked
 // for at sent and whose header arrived at got. The Date header was made between
-// the two and is cut to the second, so a slow response says nothing.
+// the two and is cut to the second, so a slow response says nothing. One response
+// alone may come from a machine whose clock is wrong: what is not our own time has to
+// be said twice in a row.
 func (c *Client) learnClock(date, sent, got time.Time) {
 	took := got.Sub(sent)
 	if date.IsZero() || took < 0 || took > clockTolerance {
@@ -197,7 +200,10 @@ func (c *Client) learnClock(date, sent, got time.Time) {
 	if offset.Abs() <= clockTolerance {
 		offset = 0
 	}
-	c.offset.Store(int64(offset))
+	last := c.last.Swap(&offset)
+	if offset == 0 || last == nil || (offset-*last).Abs() <= clockTolerance {
+		c.offset.Store(int64(offset))
+	}
 }
 
 type (

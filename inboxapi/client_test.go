@@ -504,6 +504,39 @@ func TestClockIsCorrected(t *testing.T) {
 	})
 }
 
+// One answer with a wrong date moves no clock: everybody who waits would be too old.
+func TestOneWrongDateIsNotBelieved(t *testing.T) {
+	const wrong = 48 * time.Hour
+	for _, row := range []struct {
+		name string
+		says []time.Duration // what each answer's date is ahead of ours
+		want time.Duration   // Now ahead of ours after the last
+	}{
+		{"it is right again", []time.Duration{0, wrong, 0}, 0},
+		{"just now", []time.Duration{0, wrong}, 0},
+		{"our own clock is wrong", []time.Duration{time.Hour, time.Hour, wrong, time.Hour}, time.Hour},
+		{"twice", []time.Duration{0, wrong, wrong}, wrong},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				var ahead time.Duration
+				c := client(t, serve(t, func(w http.ResponseWriter, r *http.Request) {
+					w.Header().Set("Date", time.Now().Add(ahead).UTC().Format(http.TimeFormat))
+					says(200, `[]`)(w, r)
+				}))
+				for _, ahead = range row.says {
+					if _, err := c.Tags(t.Context()); err != nil {
+						t.Fatal(err)
+					}
+				}
+				if got := time.Until(c.Now()); (got - row.want).Abs() > time.Second {
+					t.Errorf("%s off, want %s", got, row.want)
+				}
+			})
+		})
+	}
+}
+
 func TestNewRefuses(t *testing.T) {
 	tests := []struct {
 		name, baseURL, token, agent string
