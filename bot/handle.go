@@ -23,6 +23,9 @@ func (b *Bot) handle(ctx context.Context, c *candidate) result {
 	} else if err != nil {
 		return b.failed(ctx, c, "redis", fmt.Errorf("claim: %w", err))
 	}
+	if lease.Record.State == StateNone {
+		lease.Record.SeenAt = c.seen // the store may have forgotten that it waits
+	}
 	h := &handling{bot: b, c: c, gen: &gen, lease: lease, started: time.Now()}
 	defer h.release(ctx)
 	defer h.costs.Wait()
@@ -369,7 +372,11 @@ func (h *handling) skipForGood(ctx context.Context, o Outcome) result {
 
 // wait leaves the thread open.
 func (h *handling) wait(ctx context.Context, again time.Duration) result {
-	h.bot.note(ctx, h.conv, h.verdict, again)
+	h.c.seen = h.conv.Record.SeenAt
+	if n, ok := h.bot.noteOf(h.conv, h.verdict, again); ok {
+		h.bot.write(ctx, n)
+		h.c.seen = n.Record.SeenAt
+	}
 	h.bot.postpone(ctx, h.c.thread, again)
 	h.report(ctx)
 	return result{again: again, parked: true}

@@ -342,3 +342,29 @@ func TestAnUnreadableMessageBehindOurReplyGoesToAPerson(t *testing.T) {
 		}
 	})
 }
+
+// Who has waited for opening hours for longer than lists are walked back is not too
+// old because the store has forgotten them: their process has not.
+func TestWhoWaitsIsKnownAfterTheStoreForgot(t *testing.T) {
+	inScene(t, func(w *scene) {
+		w.deps = func(d *bot.Deps) { d.Memory = w.store }
+		w.cfg.MaxAge, w.cfg.Every = 30*time.Minute, 5*time.Minute
+		began := time.Now()
+		w.rules.judge = func(c *bot.Conversation) bot.Verdict {
+			if time.Since(began) < 3*time.Hour {
+				return bot.Verdict{Guard: "closed", Outcome: bot.Outcome{Action: bot.Wait, Reason: "closed"}}
+			}
+			return alwaysReply(c)
+		}
+		th := w.thread("do you ship to Austria?")
+		stop := w.inBackground()
+		time.Sleep(time.Minute)
+		w.crowd()
+		time.Sleep(90 * time.Minute)
+		w.store.Wipe()
+		time.Sleep(10 * time.Minute)
+		stop()
+		w.during(3 * time.Hour) // in the ledger again, for another process
+		w.said(th.ID, "ok")
+	})
+}

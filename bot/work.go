@@ -17,6 +17,7 @@ type candidate struct {
 	readAt time.Time        // this process's clock, when row was read
 	page   pageRef          // where row was listed
 	record Record           // as last seen; only a claim makes it certain
+	seen   time.Time        // Record.SeenAt while a guard makes it wait, should the store forget it; its worker's alone
 
 	due      time.Time // this process's clock
 	busy     bool      // a worker has it
