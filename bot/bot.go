@@ -208,7 +208,7 @@ type Bot struct {
 	account account
 	recent  recent
 	kept    *kept
-	others  startedBeside
+	atStart startLook
 
 	background sync.WaitGroup // typing signals and the like
 }
@@ -274,7 +274,7 @@ func (b *Bot) Once(ctx context.Context) error {
 	if err := b.sweep(ctx); err != nil {
 		return fmt.Errorf("sweep: %w", err)
 	}
-	b.lookBeside(ctx)
+	b.lookForForeign(ctx)
 	b.remember(ctx)
 	b.collectDue(ctx)
 	var workers sync.WaitGroup
@@ -341,7 +341,7 @@ func (b *Bot) lookAround(ctx context.Context, polls *rhythm) {
 	}
 	b.state.swept(err)
 	if err == nil {
-		b.lookBeside(ctx)
+		b.lookForForeign(ctx)
 	}
 	polls.after(b.work.arrivals() > before, err, time.Now())
 	polls.pay(b.pages.polled.Load()-asked, time.Now())

@@ -225,10 +225,13 @@ func (h *handling) hasDraft(ctx context.Context) (bool, error) {
 	}
 	switch d.State {
 	case DraftWaiting, DraftApproved:
-		if d.MessageID != r.MessageID && h.moveDraft(ctx, d, DraftWithdrawn) {
-			b.Logger.Info("draft withdrawn: the prospect has written since", "thread", h.c.thread)
+		if d.MessageID == r.MessageID {
+			return true, nil
 		}
-		return d.MessageID == r.MessageID, nil
+		if !h.moveDraft(ctx, d, DraftWithdrawn) { // else it would wait for nothing once the thread is done
+			return false, errors.New("the draft about an earlier message could not be withdrawn")
+		}
+		b.Logger.Info("draft withdrawn: the prospect has written since", "thread", h.c.thread)
 	case DraftRejected, DraftExpired:
 		return d.MessageID == r.MessageID, nil
 	case DraftHandoff:

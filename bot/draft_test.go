@@ -384,3 +384,81 @@ func TestLeftAloneAmongDrafts(t *testing.T) {
 		}
 	})
 }
+
+// The store does not answer when a draft is withdrawn, and does when the thread is
+// recorded as answered.
+func TestDraftThatCouldNotBeWithdrawn(t *testing.T) {
+	inScene(t, func(w *scene) {
+		w.approving()
+		th := w.thread("when do you open?")
+		kept := w.deps
+		w.deps = func(d *bot.Deps) {
+			kept(d)
+			d.Drafts = &unmoved{Drafts: d.Drafts}
+		}
+		stop := w.inBackground()
+		time.Sleep(time.Minute)
+		w.sim.Write(th.ID, inboxapitest.PersonInInbox, "At nine.")
+		time.Sleep(3 * time.Hour)
+		if d := w.draft(th.ID); d.State != bot.DraftWithdrawn {
+			t.Errorf("the draft is %s", d.State)
+		}
+		stop()
+	})
+}
+
+// A person takes a thread while no process runs, and the prospect writes more: the
+// thread is still theirs.
+func TestAThreadTakenWhileNoProcessRuns(t *testing.T) {
+	inScene(t, func(w *scene) {
+		w.rules.judge = func(c *bot.Conversation) bot.Verdict {
+			last, _ := c.Last()
+			return bot.Verdict{Guard: "test", Outcome: bot.Outcome{Action: bot.Reply, Approve: strings.Contains(last.Text, "wholesale")}}
+		}
+		w.gen = func(g *bot.Generation) { g.Approves = true }
+		w.deps = func(d *bot.Deps) { d.Drafts = w.store }
+		th := w.thread("do you do wholesale?")
+		w.during(time.Minute)
+		w.decide(th.ID, bot.DraftHandoff, "")
+		w.sim.Receive(th.ID, "hello?")
+		w.during(10 * time.Minute)
+		w.said(th.ID)
+		if tags := strings.Join(w.sim.TagNames(th.ID), ","); tags != "needs-human" {
+			t.Errorf("tags %q", tags)
+		}
+	})
+}
+
+// unmoved are drafts that the store cannot move the first time.
+type unmoved struct {
+	bot.Drafts
+	tried bool
+}
+
+func (u *unmoved) MoveDraft(ctx context.Context, thread, id string, to bot.DraftState) error {
+	if !u.tried {
+		u.tried = true
+		return errors.New("i/o timeout")
+	}
+	return u.Drafts.MoveDraft(ctx, thread, id, to)
+}
+
+// The same for a draft that the prospect has overtaken, beside replies that need none.
+func TestOvertakenDraftThatCouldNotBeWithdrawn(t *testing.T) {
+	inScene(t, func(w *scene) {
+		w.rules.judge = func(c *bot.Conversation) bot.Verdict {
+			last, _ := c.Last()
+			return bot.Verdict{Guard: "test", Outcome: bot.Outcome{Action: bot.Reply, Approve: strings.Contains(last.Text, "wholesale")}}
+		}
+		w.gen = func(g *bot.Generation) { g.Approves = true }
+		w.deps = func(d *bot.Deps) { d.Drafts = &unmoved{Drafts: w.store} }
+		th := w.thread("do you do wholesale?")
+		w.during(time.Minute)
+		w.sim.Receive(th.ID, "and when do you open?")
+		w.during(10 * time.Minute)
+		w.said(th.ID, "ok")
+		if d := w.draft(th.ID); d.State != bot.DraftWithdrawn {
+			t.Errorf("the draft is %s", d.State)
+		}
+	})
+}

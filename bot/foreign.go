@@ -18,9 +18,9 @@ import (
 // read.
 
 const (
-	foreignFor   = 24 * time.Hour // for so long one counts: the ledger forgets in the end, and that may have been the bot's own
-	foreignAtAll = time.Hour      // how old one may be that is looked for at the start
-	foreignReads = 5              // most threads that are read for that
+	foreignFor     = 24 * time.Hour // for so long one counts: the ledger forgets in the end, and that may have been the bot's own
+	foreignAtStart = time.Hour      // how old one may be that is looked for at the start
+	foreignReads   = 5              // most threads that are read for that
 )
 
 var errForeign = errors.New("another client of the Inbox API answers threads too; if that is a second inboxbot, both must share one REDIS_URL")
@@ -38,35 +38,35 @@ func (b *Bot) noticeForeign(c *Conversation) {
 	}
 }
 
-// startedBeside is what this process has seen of the replies that were sent before it
+// startLook is what this process has seen of the replies that were sent before it
 // began. Only the goroutine that sweeps uses it.
-type startedBeside struct {
-	rows   []*inboxapi.Thread // whose newest message may be such a reply, the newest first
-	looked bool
+type startLook struct {
+	rows []*inboxapi.Thread // whose newest message may be such a reply, the newest first
+	done bool
 }
 
-// beside keeps a row whose newest message is ours, if that may be another client's.
-func (b *Bot) beside(row *inboxapi.Thread) {
-	if !b.others.looked && b.cfg.Live && b.mayBeForeign(row) {
-		b.others.rows = append(b.others.rows, row)
+// suspect keeps a row whose newest message is ours, if that may be another client's.
+func (b *Bot) suspect(row *inboxapi.Thread) {
+	if !b.atStart.done && b.cfg.Live && b.mayBeForeign(row) {
+		b.atStart.rows = append(b.atStart.rows, row)
 	}
 }
 
 func (b *Bot) mayBeForeign(row *inboxapi.Thread) bool {
 	m := row.LastMessage
-	return m.CampaignID == nil && m.CreatedAt.Before(b.began) && b.began.Sub(m.CreatedAt) <= foreignAtAll
+	return m.CampaignID == nil && m.CreatedAt.Before(b.began) && b.began.Sub(m.CreatedAt) <= foreignAtStart
 }
 
-// lookBeside says, once, whether somebody else seems to answer this team's threads.
-func (b *Bot) lookBeside(ctx context.Context) {
-	if b.others.looked {
+// lookForForeign says, once, whether somebody else seems to answer this team's threads.
+func (b *Bot) lookForForeign(ctx context.Context) {
+	if b.atStart.done {
 		return
 	}
-	rows := b.others.rows
-	b.others = startedBeside{looked: true}
+	rows := b.atStart.rows
+	b.atStart = startLook{done: true}
 	ctx, cancel := context.WithTimeout(ctx, foreignPatience)
 	defer cancel()
-	switch found, err := b.foreign(ctx, rows); {
+	switch found, err := b.foreignIn(ctx, rows); {
 	case err != nil:
 		b.Logger.Warn("could not tell whether another deployment answers this team's threads", "err", err)
 	case found != nil:
@@ -96,11 +96,11 @@ func (b *Bot) Foreign(ctx context.Context) (found, err error) {
 			rows = append(rows, row)
 		}
 	}
-	return b.foreign(ctx, rows)
+	return b.foreignIn(ctx, rows)
 }
 
-// foreign reads the first of the rows whose newest message the ledger does not know.
-func (b *Bot) foreign(ctx context.Context, rows []*inboxapi.Thread) (found, err error) {
+// foreignIn reads the first of the rows whose newest message the ledger does not know.
+func (b *Bot) foreignIn(ctx context.Context, rows []*inboxapi.Thread) (found, err error) {
 	if len(rows) == 0 {
 		return nil, nil
 	}
@@ -129,7 +129,7 @@ func (b *Bot) foreign(ctx context.Context, rows []*inboxapi.Thread) (found, err 
 			return nil, fmt.Errorf("messages: %w", err)
 		}
 		theirs := slices.DeleteFunc(b.dir.turnsOf(page.Messages, row, &rec), func(t Turn) bool {
-			return t.Writer != WriterAPI || b.began.Sub(t.At) > foreignAtAll
+			return t.Writer != WriterAPI || b.began.Sub(t.At) > foreignAtStart
 		})
 		if replies += len(theirs); len(theirs) > 0 && example == "" {
 			example = row.ID

@@ -157,3 +157,22 @@ func TestALossIsLookedBehindOnce(t *testing.T) {
 		}
 	})
 }
+
+// The store forgets while a reply is on its way, and learns of the next message
+// before that reply is recorded.
+func TestMessageBehindAReplyThatTheStoreForgot(t *testing.T) {
+	inScene(t, func(w *scene) {
+		w.deps = func(d *bot.Deps) { d.Memory = w.store }
+		defer w.sim.Inject(inboxapitest.Fault{Operation: opSend, Kind: inboxapitest.Slow, Delay: 9 * time.Second, Times: 1})()
+		th := w.thread("do you ship to Austria?")
+		stop := w.inBackground()
+		time.Sleep(3 * time.Second)
+		w.store.Wipe()
+		w.sim.Receive(th.ID, "and to Norway?")
+		time.Sleep(30 * time.Minute)
+		stop()
+		if tags := w.sim.TagNames(th.ID); len(tags) == 0 && len(w.sent(th.ID)) < 2 {
+			t.Errorf("said %q, and nobody was told", w.sent(th.ID))
+		}
+	})
+}

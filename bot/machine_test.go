@@ -177,8 +177,7 @@ var limits = []variant{
 	{"a reply fails, store lags", machine{fails: failsInTime, store: storeLags}, doubleSend, false},
 }
 
-// What the search has found in the code, and found_test.go on the code itself. Mended but for
-// the first: a draft is refused after its lease, yet by a clock and not in the script; and one
+// What the search has found in the code. Mended but for the first: a draft is refused after its lease, yet by a clock and not in the script; and one
 // that was kept before a kill is taken up as it stands.
 var found = []variant{
 	{"a draft is kept without the lease", machine{drafts: true, keepsUnleased: true}, sentRejected, false},

@@ -247,7 +247,7 @@ func (b *Bot) waitingRows(ctx context.Context, page *inboxapi.ThreadPage, readAt
 			rows = append(rows, row)
 			continue
 		}
-		b.beside(row)
+		b.suspect(row)
 		if _, ok := b.work.has(row.ID); ok {
 			b.work.hurry(row.ID, row, readAt) // somebody answered what we held for later
 		} else if b.mayHide(row) || b.isCampaigns(row) {

@@ -3,6 +3,7 @@ package bot_test
 import (
 	"context"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -145,5 +146,34 @@ func (w *scene) inBackground() (stop func()) {
 		if err := <-done; err != nil {
 			w.t.Errorf("run: %v", err)
 		}
+	}
+}
+
+// The bot says the same words twice, and the second time they are not delivered.
+func TestUndeliveredReplyWithTheSameWords(t *testing.T) {
+	for _, row := range []struct {
+		name  string
+		apart time.Duration
+	}{{"within two minutes", time.Minute}, {"a day later", 24 * time.Hour}} {
+		t.Run(row.name, func(t *testing.T) {
+			inScene(t, func(w *scene) {
+				th := w.thread("are you open today?")
+				sent := 0
+				w.sim.OnSend(func(_ inboxapi.Thread, m inboxapi.Message) {
+					if sent++; sent == 2 {
+						time.AfterFunc(20*time.Second, func() { w.sim.FailMessage(th.ID, m.ID) })
+					}
+				})
+				stop := w.inBackground()
+				time.Sleep(row.apart)
+				w.sim.Receive(th.ID, "and now?")
+				time.Sleep(30 * time.Minute)
+				stop()
+				w.said(th.ID, "ok", "ok")
+				if tags := strings.Join(w.sim.TagNames(th.ID), ","); tags != "needs-human" {
+					t.Errorf("tags %q, and nobody knows that the prospect waits", tags)
+				}
+			})
+		})
 	}
 }
