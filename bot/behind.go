@@ -78,7 +78,7 @@ func (h *handling) keepLooked(ctx context.Context) {
 	if !ok || newest.Writer != WriterCampaign && h.conv.forgotten == 0 {
 		return
 	}
-	if nearly := h.bot.cfg.FollowUp * 19 / 20; newest.Writer == WriterCampaign && h.conv.Now.Sub(newest.At) < nearly {
+	if left := h.bot.cfg.FollowUp - h.conv.Now.Sub(newest.At); newest.Writer == WriterCampaign && !h.bot.cfg.isDue(left) {
 		return // read early, for another reason
 	}
 	if err := h.bot.Behind.KeepLooked(ctx, h.c.thread, Looked{newest.ID, h.conv.Now}, h.bot.cfg.MaxAge); err != nil {

@@ -329,16 +329,19 @@ func (h *handling) secondLook(ctx context.Context) result {
 	return result{}
 }
 
-// untilSecondLook is how long the look after our reply has time. Two clocks differ a
-// little, and each look costs a request: what is nearly due is due.
+// untilSecondLook is how long the look after our reply has time.
 func (h *handling) untilSecondLook() time.Duration {
 	r, most := &h.lease.Record, h.bot.cfg.FollowUp
 	left := min(most, most-h.bot.Now().Sub(r.Own[r.SentID]))
-	if left < most/20 {
+	if h.bot.cfg.isDue(left) {
 		return 0
 	}
 	return left
 }
+
+// isDue reports whether a second look has so little time left that it may be made now:
+// two clocks differ a little, and each look costs a request.
+func (c Config) isDue(left time.Duration) bool { return left < c.FollowUp/20 }
 
 // showsOurs reports whether the list row shows the very reply that the record
 // knows: another process has sent it, and nothing has come since.

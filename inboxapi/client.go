@@ -189,8 +189,8 @@ func (c *Client) Now() time.Time {
 // learnClock takes the offset of the API's clock from a response that was asked
 // for at sent and whose header arrived at got. The Date header was made between
 // the two and is cut to the second, so a slow response says nothing. One response
-// alone may come from a machine whose clock is wrong: what is not our own time has to
-// be said twice in a row.
+// alone may come from a machine whose clock is wrong: after the first, what is not our
+// own time has to be said twice in a row.
 func (c *Client) learnClock(date, sent, got time.Time) {
 	took := got.Sub(sent)
 	if date.IsZero() || took < 0 || took > clockTolerance {
