@@ -226,26 +226,33 @@ func (h *handling) tag(ctx context.Context, row *inboxapi.Thread, r Record) erro
 	if row.Prospect.ExternalID == nil {
 		return &inboxapi.Error{Status: 404, Message: "the prospect has no Inbox ID and cannot be tagged"}
 	}
+	id := *row.Prospect.ExternalID
 	for again := false; ; again = true {
 		tag, err := b.ensureTag(ctx, r.Tag)
 		if err != nil {
 			return err
 		}
-		err = h.tagAndNote(ctx, *row.Prospect.ExternalID, tag, r)
+		err = h.tagAndNote(ctx, id, tag, r)
 		var refused *inboxapi.Error
 		switch {
 		case err == nil:
 			return nil
-		case again, !errors.As(err, &refused), !permanent(refused.Status), b.dir.refreshTags(ctx, 0) != nil, b.dir.hasTag(tag):
+		case !errors.As(err, &refused), !permanent(refused.Status):
 			return err
+		case !again && b.dir.refreshTags(ctx, 0) == nil && !b.dir.hasTag(tag):
+			continue // somebody has deleted the tag since the list was read: it is made anew
 		}
-		// Somebody has deleted the tag since the list was read: it is made anew.
+		if alone := h.update(ctx, id, tag, inboxapi.ContextUpdate{}); alone != nil {
+			return alone
+		}
+		// It was the note that the API did not take, for its length perhaps.
+		b.Logger.Error("handed over without its note", "thread", h.c.thread, "reason", r.Reason, "err", err)
+		return nil
 	}
 }
 
 // tagAndNote gives the prospect the tag, by its ID, and appends the note to the
-// notes as they are just now. What the API does with a tag that is gone is not
-// documented: that it is there the answer has to show.
+// notes as they are just now.
 func (h *handling) tagAndNote(ctx context.Context, prospectID, tag string, r Record) error {
 	prospect, err := h.bot.Inbox.Prospect(ctx, prospectID)
 	if err != nil {
@@ -253,7 +260,7 @@ func (h *handling) tagAndNote(ctx context.Context, prospectID, tag string, r Rec
 	}
 	ctx, cancel := context.WithTimeout(ctx, noteAge)
 	defer cancel()
-	update := inboxapi.ContextUpdate{AddTags: []string{tag}}
+	var update inboxapi.ContextUpdate
 	head, note := h.noteOf(r)
 	notes, changed := withNote(prospect.Context.Notes, head, note)
 	switch {
@@ -262,7 +269,14 @@ func (h *handling) tagAndNote(ctx context.Context, prospectID, tag string, r Rec
 	case h.conv == nil && h.bot.Now().Sub(r.HandedAt) > tagAgainFor:
 		return nil
 	}
-	tagged, err := h.bot.Inbox.UpdateProspectContext(ctx, prospectID, update)
+	return h.update(ctx, prospectID, tag, update)
+}
+
+// update gives the prospect the tag, and what else u changes. What the API does with a
+// tag that is gone is not documented: that it is there the answer has to show.
+func (h *handling) update(ctx context.Context, prospectID, tag string, u inboxapi.ContextUpdate) error {
+	u.AddTags = []string{tag}
+	tagged, err := h.bot.Inbox.UpdateProspectContext(ctx, prospectID, u)
 	if err != nil {
 		return fmt.Errorf("tag: %w", err)
 	}

@@ -93,6 +93,34 @@ func TestARefusedAssignmentStillTags(t *testing.T) {
 	})
 }
 
+// brief is an Inbox that takes no long notes.
+type brief struct{ bot.Inbox }
+
+func (b brief) UpdateProspectContext(ctx context.Context, id string, u inboxapi.ContextUpdate) (*inboxapi.Prospect, error) {
+	if notes, _ := u.Notes.Get(); notes != nil && len(*notes) > 10_000 {
+		return nil, &inboxapi.Error{Status: 422, Message: "notes are too long"}
+	}
+	return b.Inbox.UpdateProspectContext(ctx, id, u)
+}
+
+// Notes that have no room for one more keep the tag from nobody.
+func TestNotesThatAreFullKeepTheTagFromNobody(t *testing.T) {
+	inScene(t, func(w *scene) {
+		w.rules.judge = asks
+		w.deps = func(d *bot.Deps) { d.Inbox = brief{d.Inbox} }
+		th := w.thread("a human please")
+		full := strings.Repeat("x", 10_000)
+		w.sim.SetNotes(th.ID, full)
+		w.during(10 * time.Minute)
+		if tags := w.sim.TagNames(th.ID); !slices.Equal(tags, []string{"needs-human"}) {
+			t.Errorf("tags %q, want needs-human", tags)
+		}
+		if notes := *w.sim.Prospect(th.ID).Context.Notes; notes != full {
+			t.Errorf("the notes are %d bytes long, want them as they were", len(notes))
+		}
+	})
+}
+
 // What was seen before a long outage is not answered days later.
 func TestALongOutageDoesNotAnswerDaysLater(t *testing.T) {
 	inScene(t, func(w *scene) {
