@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"strings"
 	"sync"
 	"time"
 
@@ -156,12 +155,20 @@ const Never = 100 * 365 * 24 * time.Hour
 
 // HumanAgo is how long ago a person on our side last wrote, in Inbox or in X.
 func (c *Conversation) HumanAgo() time.Duration {
-	for _, t := range slices.Backward(c.Turns) {
-		if w := t.Writer; w == WriterPerson || w == WriterPersonX || w == WriterUnsure {
-			return max(0, c.Now.Sub(t.At))
-		}
+	if t, ok := c.human(); ok {
+		return max(0, c.Now.Sub(t.At))
 	}
 	return Never
+}
+
+// human is the newest turn of a person on our side.
+func (c *Conversation) human() (Turn, bool) {
+	for _, t := range slices.Backward(c.Turns) {
+		if w := t.Writer; w == WriterPerson || w == WriterPersonX || w == WriterUnsure {
+			return t, true
+		}
+	}
+	return Turn{}, false
 }
 
 // Count returns how many turns keep is true for.
@@ -191,11 +198,15 @@ func (c *Conversation) repliesSince(since time.Time) int {
 }
 
 // givenBack reports whether a person has given the thread back since the bot last
-// handed it over: the tag that was given then, and was seen there, is gone.
+// handed it over: the tag that was given then is gone.
 func (c *Conversation) givenBack() (handed time.Time, back bool) {
-	r := &c.Record
-	is := func(tag string) bool { return strings.EqualFold(tag, r.HandedTag) }
-	return r.HandedAt, r.HandedTag != "" && slices.ContainsFunc(r.Seen, is) && !slices.ContainsFunc(c.Tags, is)
+	return c.Record.HandedAt, c.Record.HandedTag != "" && !c.Record.heldBy(&c.Thread)
+}
+
+// heldBy reports whether the thread's prospect has the tag that it was handed over
+// with.
+func (r *Record) heldBy(th *inboxapi.Thread) bool {
+	return r.HandedTag != "" && slices.Contains(th.Prospect.Context.Tags, r.HandedTag)
 }
 
 // ownAfter reports whether the bot has written into the thread after t.

@@ -36,7 +36,7 @@ func (h *handling) handOff(ctx context.Context, o Outcome) result {
 	}
 	r := h.next(StateHanding, o)
 	r.Tag, r.Assign, r.Cause = o.Tag, o.Assign, o.Cause
-	r.HandedAt, r.HandedTag = h.bot.Now(), o.Tag
+	r.HandedAt = h.bot.Now()
 	if !h.advance(ctx, r, 10*time.Second) {
 		return h.bot.failed(ctx, h.c, "redis", errNotMoved)
 	}
@@ -137,7 +137,7 @@ func (h *handling) told(ctx context.Context, intent Record, m *inboxapi.Message)
 func (h *handling) handFrom(ctx context.Context, r Record) result {
 	r.State, r.Text, r.Base, r.LookedAt = StateHanding, "", "", time.Time{}
 	r.Tag = cmp.Or(r.Tag, h.bot.cfg.HandoffTag)
-	r.HandedAt, r.HandedTag = h.bot.Now(), r.Tag
+	r.HandedAt = h.bot.Now()
 	h.verdict.Guard = r.Guard
 	h.verdict.Outcome = Outcome{Action: Handoff, Reason: r.Reason, Cause: r.Cause, Tag: r.Tag, Text: h.verdict.Outcome.Text}
 	if !h.advance(ctx, r, 10*time.Second) {
@@ -153,7 +153,7 @@ func (h *handling) finishHandoff(ctx context.Context) result {
 	r := h.lease.Record
 	if b.cfg.Live {
 		tell, cancel := context.WithTimeout(forPurpose(ctx, ForHandover), tellTimeout)
-		err := h.tellTeam(tell, r)
+		given, err := h.tellTeam(tell, r)
 		cancel()
 		var refused *inboxapi.Error
 		switch {
@@ -165,7 +165,7 @@ func (h *handling) finishHandoff(ctx context.Context) result {
 		case err != nil:
 			return b.failed(ctx, h.c, "inbox", fmt.Errorf("handoff: %w", err))
 		default:
-			r.Seen = r.WithSeen(r.Tag)
+			r.Seen, r.HandedTag = r.WithSeen(r.Tag), given
 		}
 	}
 	r.State = StateHandoff
@@ -199,16 +199,14 @@ func permanent(status int) bool {
 
 // tellTeam tags the prospect, appends a note to what the team wrote, and assigns
 // the thread. The note is written from what stands there at that moment; the API
-// has no way to append.
-func (h *handling) tellTeam(ctx context.Context, r Record) error {
+// has no way to append. It returns the ID of the tag.
+func (h *handling) tellTeam(ctx context.Context, r Record) (tag string, err error) {
 	row, err := h.row(ctx, rowMost)
 	if err != nil {
-		return err
+		return "", err
 	}
-	if err := h.tag(ctx, row, r); err != nil {
-		return errors.Join(err, h.assign(ctx, row, r.Assign))
-	}
-	return h.assign(ctx, row, r.Assign)
+	tag, err = h.tag(ctx, row, r)
+	return tag, errors.Join(err, h.assign(ctx, row, r.Assign))
 }
 
 // noteAge is how old the notes may be that a note is appended to, waiting for a
@@ -220,34 +218,34 @@ const noteAge = 10 * time.Second
 // taken away by a person.
 const tagAgainFor = time.Minute
 
-// tag gives the prospect r's tag and note.
-func (h *handling) tag(ctx context.Context, row *inboxapi.Thread, r Record) error {
+// tag gives the prospect r's tag and note, and returns the tag's ID.
+func (h *handling) tag(ctx context.Context, row *inboxapi.Thread, r Record) (string, error) {
 	b := h.bot
 	if row.Prospect.ExternalID == nil {
-		return &inboxapi.Error{Status: 404, Message: "the prospect has no Inbox ID and cannot be tagged"}
+		return "", &inboxapi.Error{Status: 404, Message: "the prospect has no Inbox ID and cannot be tagged"}
 	}
 	id := *row.Prospect.ExternalID
 	for again := false; ; again = true {
 		tag, err := b.ensureTag(ctx, r.Tag)
 		if err != nil {
-			return err
+			return "", err
 		}
 		err = h.tagAndNote(ctx, id, tag, r)
 		var refused *inboxapi.Error
 		switch {
 		case err == nil:
-			return nil
+			return tag, nil
 		case !errors.As(err, &refused), !permanent(refused.Status):
-			return err
+			return "", err
 		case !again && b.dir.refreshTags(ctx, 0) == nil && !b.dir.hasTag(tag):
 			continue // somebody has deleted the tag since the list was read: it is made anew
 		}
 		if alone := h.update(ctx, id, tag, inboxapi.ContextUpdate{}); alone != nil {
-			return alone
+			return "", alone
 		}
 		// It was the note that the API did not take, for its length perhaps.
 		b.Logger.Error("handed over without its note", "thread", h.c.thread, "reason", r.Reason, "err", err)
-		return nil
+		return tag, nil
 	}
 }
 

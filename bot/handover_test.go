@@ -199,6 +199,68 @@ func TestGivenBack(t *testing.T) {
 	})
 }
 
+// What a person writes after the thread was given back makes it theirs again: the bot
+// cannot tell when the tag was taken off, but up to which message it was there.
+func TestGivenBackAndThenAPersonWrites(t *testing.T) {
+	type step func(w *scene, thread string)
+	writes := func(w *scene, thread string) {
+		w.sim.Write(thread, inboxapitest.PersonInInbox, "Robin here. Which order is it?")
+	}
+	untags := func(w *scene, thread string) { w.sim.UntagProspect(thread, "needs-human") }
+	pause := func(d time.Duration) step { return func(w *scene, _ string) { w.during(d) } }
+	away := func(d time.Duration) step { return func(*scene, string) { time.Sleep(d) } }
+	for _, row := range []struct {
+		name  string
+		steps []step
+		said  []string // within ten minutes of the prospect's next message
+	}{
+		{"taken off, then written", []step{pause(time.Minute), untags, pause(time.Minute), writes}, nil},
+		{"taken off and written at once", []step{pause(time.Minute), untags, writes}, nil},
+		{"taken off and written while no process runs", []step{untags, away(time.Hour), writes, away(time.Hour)}, nil},
+		{"written, then taken off", []step{writes, pause(time.Minute), untags}, []string{"ok"}},
+		{"written, seen, and taken off while no process runs", []step{writes, pause(10 * time.Second), away(time.Hour), untags, away(time.Hour)}, []string{"ok"}},
+		{"written and taken off while no process runs: nobody can tell", []step{writes, away(time.Hour), untags, away(time.Hour)}, nil},
+		{"written and taken off and written again", []step{writes, pause(time.Minute), untags, writes}, nil},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			inScene(t, func(w *scene) {
+				w.rules.judge = asks
+				th := w.thread("a human please")
+				w.during(time.Minute)
+				time.Sleep(time.Minute)
+				for _, s := range row.steps {
+					s(w, th.ID)
+				}
+				w.sim.Receive(th.ID, "number 1234")
+				w.during(10 * time.Minute)
+				w.said(th.ID, row.said...)
+				if len(row.said) > 0 {
+					return
+				}
+				w.outcome(th.ID, bot.Wait, "person-took-over")
+				w.during(24 * time.Hour) // past BOT_TAKEOVER_PAUSE: nobody is lost
+				w.said(th.ID, "ok")
+			})
+		})
+	}
+}
+
+// A tag that gets another name in Inbox gives nobody back.
+func TestTheHandoffTagIsRenamedInInbox(t *testing.T) {
+	inScene(t, func(w *scene) {
+		w.rules.judge = asks
+		th := w.thread("a human please")
+		w.during(time.Minute)
+		w.sim.RenameTag("needs-human", "waits for us")
+		w.sim.Receive(th.ID, "when do you open?")
+		w.during(10 * time.Minute)
+		w.said(th.ID)
+		w.sim.UntagProspect(th.ID, "waits for us")
+		w.during(10 * time.Minute)
+		w.said(th.ID, "ok")
+	})
+}
+
 // Without the tag ever having been there, its absence says nothing.
 func TestNotGivenBack(t *testing.T) {
 	inScene(t, func(w *scene) {

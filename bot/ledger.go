@@ -58,10 +58,13 @@ type Record struct {
 	Say    string // the name of that message, "" when the intent is a reply
 
 	// HandedAt is when the newest handoff of this thread was decided, on the API's
-	// clock, and HandedTag the tag it gives. Both outlive the message, so that a
-	// thread given back is known by its missing tag.
+	// clock, HandedTag the ID of the tag that was given then, for names change, and
+	// HeldAt when the newest message was written that the thread was seen with while
+	// the prospect had that tag. All outlive the message: a thread given back is known
+	// by its missing tag, and what came up to HeldAt was before that.
 	HandedAt  time.Time
 	HandedTag string
+	HeldAt    time.Time
 	// Seen names the tags the prospect had whenever the thread was recorded, newest
 	// last, at most SeenMax. They outlive their removal and the message.
 	Seen []string
@@ -158,6 +161,9 @@ type Ledger interface {
 	// Note moves records to waiting as Advance does without a lease, in one round
 	// trip for up to 100. One that is refused keeps no other from being moved.
 	Note(ctx context.Context, notes []Note) error
+	// Hold keeps the HeldAt of known threads, where it is later than what is known. No
+	// other move changes it.
+	Hold(ctx context.Context, held map[string]time.Time) error
 	// Records returns what is known of the threads; one that is not known has a
 	// zero State. One round trip for up to 1,000 threads.
 	Records(ctx context.Context, threadIDs []string) (map[string]Record, error)

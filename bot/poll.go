@@ -157,10 +157,11 @@ func (b *Bot) consider(ctx context.Context, page *inboxapi.ThreadPage, readAt ti
 	hiding = b.notLooked(ctx, hiding)
 	ids := b.unreadable(page.Malformed)
 	garbled := len(ids)
-	if len(rows)+len(hiding)+garbled == 0 {
+	held := b.mayBeHeld(page)
+	if len(rows)+len(hiding)+garbled+len(held) == 0 {
 		return nil
 	}
-	for _, row := range slices.Concat(rows, hiding) {
+	for _, row := range slices.Concat(rows, hiding, held) {
 		ids = append(ids, row.ID)
 	}
 	records, err := b.Ledger.Records(ctx, ids)
@@ -169,6 +170,7 @@ func (b *Bot) consider(ctx context.Context, page *inboxapi.ThreadPage, readAt ti
 		b.complain("redis", fmt.Errorf("records: %w", err))
 	}
 	b.state.storeAnswered(err)
+	b.hold(ctx, held, records)
 	gen := b.Generation()
 	noStore := err != nil
 	var judged judgedRows

@@ -85,7 +85,7 @@ func (h *handling) inDoubt(ctx context.Context, reason string) result {
 	}
 	r.State, r.Reason, r.Tag, r.Assign = StateHanding, reason, h.bot.cfg.HandoffTag, ""
 	r.Guard, r.Cause = "in-doubt", CauseDoubt
-	r.HandedAt, r.HandedTag = h.bot.Now(), r.Tag
+	r.HandedAt = h.bot.Now()
 	h.verdict = Verdict{Guard: r.Guard, Outcome: Outcome{Action: Handoff, Cause: CauseDoubt, Reason: reason}}
 	if !h.advance(ctx, r, 10*time.Second) {
 		return h.bot.failed(ctx, h.c, "redis", errNotMoved)

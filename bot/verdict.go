@@ -240,26 +240,31 @@ func tooOld(j *judge, c *Conversation) (Outcome, bool) {
 }
 
 // handedOver leaves a thread to people while the prospect has a tag that hands over,
-// or the one the thread was handed over with: the rules may give another by now.
+// or the one the thread was handed over with: the rules may give another by now, and
+// the team another name to it.
 func handedOver(j *judge, c *Conversation) (Outcome, bool) {
 	for _, tag := range c.Tags {
 		same := func(other string) bool { return strings.EqualFold(tag, other) }
-		if same(j.cfg.HandoffTag) || same(c.Record.HandedTag) || slices.ContainsFunc(j.gen.HandoffTags, same) {
+		if same(j.cfg.HandoffTag) || slices.ContainsFunc(j.gen.HandoffTags, same) {
 			return Outcome{Action: Skip, Reason: "the prospect has the tag " + tag}, true
 		}
 	}
-	return Outcome{}, false
+	return Outcome{Action: Skip, Reason: "the prospect has the tag of its handoff"}, c.Record.heldBy(&c.Thread)
 }
 
 func personTookOver(j *judge, c *Conversation) (Outcome, bool) {
 	if j.cfg.Shadow && !j.cfg.Live {
 		return Outcome{}, false // people answer everything; what the bot would have said is the question
 	}
+	reason := "a person wrote less than " + Brief(j.cfg.TakeoverPause) + " ago"
 	if since, back := c.givenBack(); back && !c.ownAfter(since.Add(time.Minute)) {
-		return Outcome{}, false // what the person wrote was before they gave it back
+		last, _ := c.human()
+		if !last.At.After(since) || !last.At.After(c.Record.HeldAt) {
+			return Outcome{}, false // what the person wrote was before they gave it back
+		}
+		reason += ", perhaps after the thread was given back"
 	}
-	return Outcome{Action: Wait, Reason: "a person wrote less than " + Brief(j.cfg.TakeoverPause) + " ago"},
-		c.HumanAgo() < j.cfg.TakeoverPause
+	return Outcome{Action: Wait, Reason: reason}, c.HumanAgo() < j.cfg.TakeoverPause
 }
 
 // undelivered gives a thread to a person in which the bot's last reply was accepted

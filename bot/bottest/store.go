@@ -270,6 +270,22 @@ func (s *Store) Note(ctx context.Context, notes []bot.Note) error {
 	return errors.Join(errs...)
 }
 
+// Hold implements bot.Ledger.
+func (s *Store) Hold(ctx context.Context, held map[string]time.Time) error {
+	leave, err := s.enter(ctx, "hold")
+	if err != nil {
+		return err
+	}
+	defer leave()
+	for thread, at := range held {
+		if r, ok := s.records[thread]; ok && ms(at).After(r.HeldAt) {
+			r.HeldAt = ms(at)
+			s.records[thread] = r
+		}
+	}
+	return nil
+}
+
 // move is one Advance under way.
 type move struct {
 	s    *Store
@@ -383,7 +399,7 @@ func (m *move) do(again time.Duration) {
 	r := &rec.Record
 	r.Thread, r.At, r.Token = m.l.Thread, ms(m.now), ""
 	r.MessageAt, r.SeenAt, r.LookedAt = ms(r.MessageAt), ms(r.SeenAt), ms(r.LookedAt)
-	r.HandedAt = ms(r.HandedAt)
+	r.HandedAt, r.HeldAt = ms(r.HandedAt), old.HeldAt // which is Hold's alone
 	r.Own, r.Seen = m.own(), old.WithSeen(r.Seen...)
 	if r.State != bot.StateSent {
 		r.SentID = ""

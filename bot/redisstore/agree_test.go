@@ -29,7 +29,7 @@ type storeMove struct {
 func drawMove(t *rapid.T) storeMove {
 	return storeMove{
 		Call: rapid.SampledFrom([]string{
-			"claim", "claim", "release", "advance", "advance", "advance", "advance", "advance", "note", "postpone", "sleep", "wipe",
+			"claim", "claim", "release", "advance", "advance", "advance", "advance", "advance", "note", "hold", "postpone", "sleep", "wipe",
 		}).Draw(t, "call"),
 		Lease: rapid.IntRange(-1, 3).Draw(t, "lease"),
 		State: rapid.SampledFrom([]bot.State{
@@ -75,6 +75,9 @@ func compare(t *testing.T, moves []storeMove) error {
 			next.Thread, next.State = thread, bot.StateWaiting
 			notes := []bot.Note{{Record: next, Again: move.Again}}
 			errs = [2]error{onRedis.Note(ctx, notes), plain.Note(ctx, notes)}
+		case "hold":
+			held := map[string]time.Time{thread: start.Add(move.Again)}
+			errs = [2]error{onRedis.Hold(ctx, held), plain.Hold(ctx, held)}
 		case "postpone":
 			errs = [2]error{onRedis.Postpone(ctx, thread, move.Again), plain.Postpone(ctx, thread, move.Again)}
 		case "sleep":

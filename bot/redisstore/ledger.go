@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strconv"
 	"strings"
@@ -39,7 +40,7 @@ const longest = 64
 //   - Reason and Guard of a terminal record are cut to 64 bytes.
 //   - Own and SentID are added to what is known, never taken away; the 64 newest
 //     are kept, however old. SentSum, HandedAt and HandedTag stay until there are
-//     others, and Seen is added to what was seen before.
+//     others, HeldAt is Hold's alone, and Seen is added to what was seen before.
 //   - Records that are not open are forgotten after Options.Retention.
 func (s *Store) Advance(ctx context.Context, l bot.Lease, next bot.Record, again time.Duration) error {
 	rid := s.runID.Load()
@@ -120,6 +121,20 @@ func (s *Store) Note(ctx context.Context, notes []bot.Note) error {
 		}
 	}
 	return errors.Join(errs...)
+}
+
+// Hold keeps HeldAt of threads that are known. See bot.Ledger.
+func (s *Store) Hold(ctx context.Context, held map[string]time.Time) error {
+	for some := range slices.Chunk(slices.Sorted(maps.Keys(held)), noteBatch) {
+		keys, args := make([]string, len(some)), make([]any, len(some))
+		for i, thread := range some {
+			keys[i], args[i] = s.recordKey(thread), unixMS(held[thread])
+		}
+		if _, err := s.run(ctx, holdScript, keys, args...); err != nil {
+			return fmt.Errorf("redis hold: %w", err)
+		}
+	}
+	return nil
 }
 
 // Records returns the threads' records. One that is not known has its Thread
@@ -205,6 +220,7 @@ const (
 	fieldSay     = "say"
 	fieldHanded  = "handed"
 	fieldHandTag = "htag"
+	fieldHeld    = "held"
 	fieldTagSeen = "t:" // and the tag's name; a field each, for one long value costs more than many short
 	fieldOwn     = "o:" // and the message's ID
 )
@@ -292,6 +308,7 @@ func readRecord(thread string, h map[string]string) bot.Record {
 		Say:        h[fieldSay],
 		HandedAt:   readMS(h[fieldHanded]),
 		HandedTag:  h[fieldHandTag],
+		HeldAt:     readMS(h[fieldHeld]),
 		Seen:       readSeen(h),
 	}
 	if r.State != bot.StateIntent {

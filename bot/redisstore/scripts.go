@@ -33,6 +33,9 @@ var advanceLua string
 //go:embed lua/note.lua
 var noteLua string
 
+//go:embed lua/hold.lua
+var holdLua string
+
 //go:embed lua/records.lua
 var recordsLua string
 
@@ -67,6 +70,7 @@ var (
 	releaseScript  = redis.NewScript(releaseLua)
 	advanceScript  = redis.NewScript(recordLua + advanceLua)
 	noteScript     = redis.NewScript(recordLua + "local function advance(KEYS, ARGV)\n" + advanceLua + "end\n" + noteLua)
+	holdScript     = redis.NewScript(holdLua)
 	recordsScript  = redis.NewScript(recordsLua)
 	dueScript      = redis.NewScript(recordLua + dueLua)
 	postponeScript = redis.NewScript(recordLua + postponeLua)

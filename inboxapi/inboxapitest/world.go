@@ -511,6 +511,16 @@ func (s *Server) UntagProspect(threadID, name string) {
 	}
 }
 
+// RenameTag gives one of the team's tags another name.
+func (s *Server) RenameTag(name, to string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if i := s.tagNamed(name); i >= 0 {
+		s.tags[i].Name = to
+		s.record("tag.updated", map[string]any{"tag": s.tags[i]})
+	}
+}
+
 // SetNotes replaces the notes about the thread's prospect; "" clears them.
 func (s *Server) SetNotes(threadID, notes string) {
 	s.mu.Lock()

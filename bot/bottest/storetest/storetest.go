@@ -673,6 +673,40 @@ func kept() []test {
 				s.Fatalf("record %+v handed over again", r)
 			}
 		}},
+		{"kept/up to which message people held the thread", func(s *suite) {
+			hold := func(at time.Time) {
+				s.Helper()
+				if err := s.Store.Hold(s.Context(), map[string]time.Time{thread: at, "thread-unknown": at}); err != nil {
+					s.Fatal(err)
+				}
+			}
+			is := func(want time.Time) {
+				s.Helper()
+				records, err := s.Store.Records(s.Context(), []string{thread, "thread-unknown"})
+				if got := records[thread].HeldAt; err != nil || !got.Equal(want) {
+					s.Fatalf("held until %v, want %v (%v)", got, want, err)
+				}
+				if r := records["thread-unknown"]; !r.HeldAt.IsZero() || r.State != bot.StateNone {
+					s.Fatalf("a thread never seen: %+v", r)
+				}
+			}
+			hold(s.now)
+			is(time.Time{}) // nothing is known of it
+			l := s.claim()
+			s.move(l, s.message("this", bot.StateHanding), 0, nil)
+			s.move(l, s.message("this", bot.StateHandoff), 0, nil)
+			hold(s.now)
+			is(s.now)
+			hold(s.now.Add(-time.Minute))
+			is(s.now)
+			s.move(l, s.message("new", bot.StateWaiting), time.Minute, nil)
+			is(s.now)
+			hold(s.now.Add(time.Minute))
+			is(s.now.Add(time.Minute))
+			if r := s.record(); r.State != bot.StateWaiting || r.MessageID != s.message("new", bot.StateWaiting).MessageID {
+				s.Fatalf("it moved: %+v", r)
+			}
+		}},
 		{"kept/any text as it is", func(s *suite) {
 			next := s.message("this", bot.StateIntent)
 			next.Text = "naïve {{.Secret}}\r\n\x00\xff 'redis.call' \U0001F600 " + strings.Repeat("x", 100_000)

@@ -116,7 +116,7 @@ end
 
 local new = {
   st = state, mid = mid, mat = int(mat), at = int(now),
-  sum = rec.sum, sent = rec.sent, ['end'] = rec['end'], handed = rec.handed, htag = rec.htag,
+  sum = rec.sum, sent = rec.sent, ['end'] = rec['end'], handed = rec.handed, htag = rec.htag, held = rec.held,
 }
 for field, value in pairs(rec) do
   if string.sub(field, 1, 2) == 'o:' then
