@@ -128,6 +128,20 @@ func (c *Conversation) Unanswered() []Turn {
 	return waiting
 }
 
+// asked is how many of the prospect's messages stand where the record's Asked were:
+// up to the message it is about, none from before since.
+func (c *Conversation) asked(since time.Time) (n int) {
+	r := &c.Record
+	about := slices.IndexFunc(c.Turns, func(t Turn) bool { return t.ID == r.MessageID })
+	for _, t := range slices.Backward(c.Turns[:about+1]) {
+		if t.Side != SideProspect || t.ID == r.EndedID || t.At.Before(r.EndedAt) || t.At.Before(since) {
+			break
+		}
+		n++
+	}
+	return n
+}
+
 // overtaken reports whether t is the bot's reply to a message that has come to
 // its end, while the prospect has written something newer.
 func (c *Conversation) overtaken(t Turn) bool {

@@ -47,6 +47,7 @@ func (h *handling) reply(ctx context.Context, o Outcome) result {
 		return r
 	}
 	intent := h.next(StateIntent, o)
+	intent.Asked = len(h.conv.Unanswered())
 	intent.Text = o.Text
 	return h.deliver(ctx, intent, looked)
 }

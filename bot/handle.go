@@ -311,10 +311,10 @@ func (h *handling) secondLook(ctx context.Context) result {
 	}
 	said := h.conv.toThem()
 	if lost := h.conv.undelivered; lost.ID != "" && (len(said) == 0 || said[len(said)-1].Side != SideOurs) {
-		// What the reply was to has come to its end: a person gets the thread for the
-		// reply that is newer.
-		h.lease.Record.MessageID, h.lease.Record.MessageAt = lost.ID, lost.At
-		return h.inDoubt(ctx, "the reply was accepted and then not delivered")
+		return h.doubtReply(ctx, lost, "the reply was accepted and then not delivered")
+	}
+	if n := len(said); n > 0 && said[n-1].ID == r.SentID && r.Asked > 0 && h.conv.asked(r.MessageAt.Add(-b.cfg.MaxAge)) > r.Asked {
+		return h.doubtReply(ctx, said[n-1], "a message was listed after our reply that was written before it: the reply does not answer it")
 	}
 	again := h.untilSecondLook()
 	if again <= 0 && !h.shows(r.SentID) && b.Now().Sub(r.Own[r.SentID]) < secondLookFor {
@@ -327,6 +327,13 @@ func (h *handling) secondLook(ctx context.Context) result {
 	h.advance(ctx, r, 0)
 	h.shelve(ctx)
 	return result{}
+}
+
+// doubtReply hands over a thread whose last reply answers not all it should. What that
+// was to has come to its end: a person gets the thread for the reply, which is newer.
+func (h *handling) doubtReply(ctx context.Context, reply Turn, reason string) result {
+	h.lease.Record.MessageID, h.lease.Record.MessageAt = reply.ID, reply.At
+	return h.inDoubt(ctx, reason)
 }
 
 // untilSecondLook is how long the look after our reply has time.

@@ -47,6 +47,11 @@ type Record struct {
 	// is not the one this intent sent.
 	LookedAt time.Time
 
+	// Asked is how many of the prospect's messages the reply is to, up to MessageID:
+	// one that is listed late, and stands among them, makes them more. StateIntent, and
+	// kept until there is a newer message.
+	Asked int
+
 	SentID string // the ID of our last message, when known; outlives the message it answered
 	// SentSum is Fingerprint of the text that was last sent. It knows our own
 	// message again when the API lists it under another ID or origin.

@@ -45,6 +45,61 @@ func TestAnotherProcessLeavesTheSecondLookToItsTime(t *testing.T) {
 	})
 }
 
+// A message that is listed after the reply and was written before the one it answers is
+// in no list, and was not in what the model read: a person gets the thread.
+func TestAMessageIsListedLateBeforeTheAnswered(t *testing.T) {
+	const late = "order 4711 came broken, I want my money back"
+	for _, row := range []struct {
+		name   string
+		before func(w *scene, th inboxapi.Thread) // the conversation so far
+		at     time.Duration                      // when it was written, counted from the first of what is answered
+		after  func(w *scene, th inboxapi.Thread) // the reply
+		tags   []string
+	}{
+		{"before all of it", nil, -2 * time.Second, nil, []string{"needs-human"}},
+		{"in the midst of it", nil, time.Second, nil, []string{"needs-human"}},
+		{"behind what needed no answer", func(w *scene, th inboxapi.Thread) {
+			w.model = modelOf(func() (string, error) { return decision(bot.Decision{Action: bot.Skip, Confidence: 1}), nil })
+			w.sim.Receive(th.ID, "thanks")
+			w.during(time.Minute)
+			w.model = modelOf(func() (string, error) { return answer("ok"), nil })
+		}, -2 * time.Second, nil, []string{"needs-human"}},
+		{"a person has written since", nil, -2 * time.Second, func(w *scene, th inboxapi.Thread) {
+			w.sim.Write(th.ID, inboxapitest.PersonInInbox, "I see. I am on it.")
+		}, nil},
+		{"it is from before what a person answered", func(w *scene, th inboxapi.Thread) {
+			w.cfg.TakeoverPause = time.Second
+			w.sim.Write(th.ID, inboxapitest.PersonInInbox, "Hello!")
+			time.Sleep(time.Second)
+		}, -2 * time.Second, nil, nil},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			inScene(t, func(w *scene) {
+				w.cfg.Settle = 15 * time.Second
+				th := w.thread()
+				if row.before != nil {
+					row.before(w, th)
+				}
+				written := time.Now().Add(row.at)
+				w.sim.Receive(th.ID, "hello?")
+				time.Sleep(2 * time.Second)
+				w.sim.Receive(th.ID, "do you hear?")
+				time.AfterFunc(time.Minute, func() {
+					w.sim.Receive(th.ID, late, inboxapitest.At(written))
+					if row.after != nil {
+						row.after(w, th)
+					}
+				})
+				w.during(3 * time.Hour)
+				w.said(th.ID, "ok")
+				if tags := w.sim.TagNames(th.ID); !slices.Equal(tags, row.tags) {
+					t.Errorf("tags %q, want %q", tags, row.tags)
+				}
+			})
+		})
+	}
+}
+
 // A reply costs one second look, not one that comes a moment early and another.
 func TestTheSecondLookIsOne(t *testing.T) {
 	inScene(t, func(w *scene) {

@@ -213,6 +213,7 @@ const (
 	fieldSent    = "sent"
 	fieldEnded   = "end" // ms and ID of the message that ended before this one
 	fieldSentSum = "sum"
+	fieldReplyTo = "n"
 	fieldTag     = "tag"
 	fieldAssign  = "assign"
 	fieldRules   = "rules"
@@ -244,6 +245,9 @@ func fieldsFor(next bot.Record) ([]any, error) {
 		add(fieldText, next.Text)
 		add(fieldBase, next.Base)
 		add(fieldLooked, unixMSOrNone(next.LookedAt))
+		if next.Asked > 0 {
+			add(fieldReplyTo, strconv.Itoa(next.Asked))
+		}
 		add(fieldTag, next.Tag)
 		add(fieldAssign, next.Assign)
 		add(fieldSay, next.Say)
@@ -314,6 +318,7 @@ func readRecord(thread string, h map[string]string) bot.Record {
 	if r.State != bot.StateIntent {
 		r.Token = "" // kept to know repeats by
 	}
+	r.Asked, _ = strconv.Atoi(h[fieldReplyTo])
 	if at, id, ok := strings.Cut(h[fieldEnded], ":"); ok {
 		r.EndedAt, r.EndedID = readMS(at), id
 	}
