@@ -187,6 +187,29 @@ func TestACampaignIsNotTheSendInDoubt(t *testing.T) {
 	})
 }
 
+// Who is hidden behind a campaign's message is found also when the list shows the
+// thread for a while as it was before.
+func TestAListThatLagsForAWhileHidesNobody(t *testing.T) {
+	inScene(t, func(w *scene) {
+		w.cfg.EveryMax = 5 * time.Second
+		w.model = modelOf(func() (string, error) { return decision(bot.Decision{Action: bot.Skip, Confidence: 1}), nil })
+		th := w.thread("thanks")
+		w.during(time.Minute)
+		w.model = modelOf(func() (string, error) { return answer("ok"), nil })
+		go func() {
+			time.Sleep(2*time.Minute + time.Second) // between two sweeps
+			w.sim.Receive(th.ID, "do you ship to Austria?")
+			w.sim.Write(th.ID, inboxapitest.Campaign, "Our new Aricha is here.")
+			time.Sleep(20 * time.Second)
+			caughtUp := w.sim.Inject(inboxapitest.Fault{Operation: "threads.list", Kind: inboxapitest.LaggingList, Delay: time.Minute})
+			time.Sleep(20 * time.Second)
+			caughtUp()
+		}()
+		w.during(time.Hour)
+		w.said(th.ID, "ok")
+	})
+}
+
 // Two machines that answer each other are known behind a campaign's message too.
 func TestALoopIsSeenBehindACampaign(t *testing.T) {
 	inScene(t, func(w *scene) {

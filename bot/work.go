@@ -280,7 +280,9 @@ func (w *work) found(c *candidate) {
 }
 
 // drop forgets a candidate. While a worker has it, that one's look needs the row that
-// says why.
+// says why. One behind whose newest message somebody may be hidden is nowhere else, and
+// a row that says there is nothing to do may be from before that message: it stays
+// until its messages have been read.
 func (w *work) drop(thread string, row *inboxapi.Thread, readAt time.Time) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -289,6 +291,7 @@ func (w *work) drop(thread string, row *inboxapi.Thread, readAt time.Time) {
 	case !ok:
 	case c.busy:
 		w.change(c, time.Now(), func() { c.row, c.readAt = row, readAt })
+	case c.behind:
 	default:
 		w.take(c)
 	}
