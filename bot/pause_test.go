@@ -61,3 +61,23 @@ type pausedFrom struct {
 func (p pausedFrom) Paused(context.Context) (string, time.Time, bool, error) {
 	return "a test", p.at, p.on && !time.Now().Before(p.at), nil
 }
+
+// After a pause what is too old by then is left to people, and all else is answered.
+func TestAPauseOfMoreThanADay(t *testing.T) {
+	inScene(t, func(w *scene) {
+		sw := &paused{}
+		w.sw = sw
+		sw.on.Store(true)
+		stop := w.inBackground()
+		old := w.thread("are you open today?")
+		time.Sleep(20 * time.Hour)
+		young := w.thread("do you ship to Austria?")
+		time.Sleep(5 * time.Hour)
+		sw.on.Store(false)
+		time.Sleep(5 * time.Minute)
+		stop()
+		w.said(old.ID)
+		w.outcome(old.ID, bot.Skip, "too-old")
+		w.said(young.ID, "ok")
+	})
+}
