@@ -40,6 +40,10 @@ type Record struct {
 	Reason    string    // why, one line
 	Cause     Cause     // why a person gets it; "" for everything else
 
+	// Unarchived says that the thread was not in the archive when its message was noted.
+	// StateWaiting, and kept until there is a newer message.
+	Unarchived bool
+
 	Token string // StateIntent: the lease that began it
 	Text  string // StateIntent: what was or will be sent
 	Base  string // StateIntent: the ID of the newest message at the look before the send

@@ -348,7 +348,7 @@ func (b *Bot) noteOf(c *Conversation, v Verdict, again time.Duration) (n Note, i
 	next := Record{
 		Thread: c.Thread.ID, State: StateWaiting,
 		MessageID: last.ID, MessageAt: last.At, SeenAt: c.Now,
-		Guard: v.Guard, Reason: v.Outcome.Reason, Seen: c.Record.WithSeen(c.Tags...),
+		Guard: v.Guard, Reason: v.Outcome.Reason, Seen: c.Record.WithSeen(c.Tags...), Unarchived: !c.Thread.Done,
 	}
 	if leaves {
 		next.Reason = leftAlone

@@ -419,3 +419,60 @@ func TestALiveBotBesideOneThatAsks(t *testing.T) {
 		})
 	}
 }
+
+// Who archives a thread that waits wants no answer to it; whoever writes after that, or
+// into the archive, is answered.
+func TestWhatIsArchivedWhileItWaitsIsLeftAlone(t *testing.T) {
+	type step func(w *scene, thread string)
+	archive := func(w *scene, thread string) { w.sim.Archive(thread, true) }
+	reopen := func(w *scene, thread string) { w.sim.Archive(thread, false) }
+	write := func(w *scene, thread string) { w.sim.Receive(thread, "do you ship to Norway?") }
+	campaign := func(w *scene, thread string) { w.sim.Write(thread, inboxapitest.Campaign, "Our new Aricha is here.") }
+	for _, row := range []struct {
+		name   string
+		steps  []step // in the night, an hour apart
+		answer bool
+		guard  string
+	}{
+		{"nobody does anything", nil, true, "default"},
+		{"archived", []step{archive}, false, "archived-since"},
+		{"archived and reopened", []step{archive, reopen}, true, "default"},
+		{"archived, and they write again", []step{archive, write}, true, "default"},
+		{"a campaign archives what it writes to", []step{campaign, archive}, true, "default"},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			inScene(t, func(w *scene) {
+				w.rules.judge = func(c *bot.Conversation) bot.Verdict {
+					if hour := c.Now.Hour(); hour < 9 { // the bubble begins at midnight
+						return bot.Verdict{Guard: "closed", Outcome: bot.Outcome{Action: bot.Wait, Reason: "closed"}}
+					}
+					return alwaysReply(c)
+				}
+				th := w.thread("do you ship to Austria?")
+				stop := w.inBackground()
+				for _, s := range row.steps {
+					time.Sleep(time.Hour)
+					s(w, th.ID)
+				}
+				time.Sleep(10 * time.Hour)
+				stop()
+				if got := len(w.sent(th.ID)) > 0; got != row.answer {
+					t.Errorf("answered: %t, want %t", got, row.answer)
+				}
+				if h := w.last(th.ID); h.Guard != row.guard {
+					t.Errorf("decided by %s (%s), want %s", h.Guard, h.Reason, row.guard)
+				}
+			})
+		})
+	}
+	t.Run("while the model thinks", func(t *testing.T) {
+		inScene(t, func(w *scene) {
+			w.model.Delay(60 * time.Second)
+			th := w.thread("thanks")
+			time.AfterFunc(20*time.Second, func() { w.sim.Archive(th.ID, true) })
+			w.during(time.Hour)
+			w.said(th.ID)
+			w.outcome(th.ID, bot.Skip, "archived-since")
+		})
+	})
+}

@@ -83,6 +83,7 @@ var safeties = []safety{
 	{"syncing", false, syncing},
 	{safetyOffline, false, accountOffline},
 	{"too-old", false, tooOld},
+	{"archived-since", false, archivedSince},
 	{"handed-over", false, handedOver},
 	{safetyTookOver, true, personTookOver},
 	{"undelivered", true, undelivered},
@@ -237,6 +238,17 @@ func tooOld(j *judge, c *Conversation) (Outcome, bool) {
 	}
 	return Outcome{Action: Skip, Reason: "nobody has looked at it for more than " + Brief(j.cfg.MaxAge)},
 		c.Now.Sub(since) > j.cfg.MaxAge
+}
+
+// archivedSince leaves a message to people that was in the inbox when it was noted and
+// has been archived since, with nobody having written after it: they want no answer. One
+// that came into an archived thread is answered, for whether that takes the thread out
+// of the archive is not documented; and a campaign archives what it writes to.
+func archivedSince(_ *judge, c *Conversation) (Outcome, bool) {
+	newest, _ := c.newest()
+	r := &c.Record
+	return Outcome{Action: Skip, Reason: "it was archived while it waited"},
+		c.Thread.Done && r.Unarchived && !r.State.Terminal() && newest.Side == SideProspect && newest.ID == r.MessageID
 }
 
 // handedOver leaves a thread to people while the prospect has a tag that hands over,

@@ -226,7 +226,7 @@ const (
 // default, and the bot itself. Logs and metrics could not tell them apart.
 var reserved = []string{
 	nobody, "not-our-turn", "unknown-author", "own-account", "request", "syncing", "account-offline", "too-old",
-	"handed-over", "person-took-over", "undelivered", "settling", "loop", "hidden", "cap-reached",
+	"archived-since", "handed-over", "person-took-over", "undelivered", "settling", "loop", "hidden", "cap-reached",
 	"quarantine", "paused", "model-down", "in-doubt", "send-refused", "cannot-send", "unreadable", "budget", "draft-check", "foreign",
 }
 

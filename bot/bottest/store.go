@@ -402,6 +402,7 @@ func (m *move) do(again time.Duration) {
 	if r.State != bot.StateIntent {
 		r.Asked = 0 // but see keep
 	}
+	r.Unarchived = r.Unarchived && r.State == bot.StateWaiting
 	r.HandedAt, r.HeldAt = ms(r.HandedAt), old.HeldAt // which is Hold's alone
 	r.Own, r.Seen = m.own(), old.WithSeen(r.Seen...)
 	if r.State != bot.StateSent {
@@ -464,7 +465,7 @@ func (m *move) keep(rec *record) {
 	rec.finished = old.finished
 	r.MessageAt = old.MessageAt
 	r.Guard, r.Reason = cmp.Or(r.Guard, old.Guard), cmp.Or(r.Reason, old.Reason)
-	r.Asked = cmp.Or(r.Asked, old.Asked)
+	r.Asked, r.Unarchived = cmp.Or(r.Asked, old.Asked), r.Unarchived || old.Unarchived
 	r.Generation, r.Cause = cmp.Or(r.Generation, old.Generation), cmp.Or(r.Cause, old.Cause)
 	if r.SeenAt.IsZero() {
 		r.SeenAt = old.SeenAt

@@ -104,7 +104,7 @@ func moved(m storeMove, start time.Time) bot.Record {
 	r := bot.Record{
 		State: m.State, MessageID: fmt.Sprint("m", m.Message), MessageAt: start.Add(time.Duration(m.Message/2) * time.Second),
 		Guard: string("g" + m.State), Text: "text", Base: "base", LookedAt: start, Tag: "tag", Assign: "robin",
-		SentID: fmt.Sprint("o", m.Message), Generation: "f00d", Asked: m.Message,
+		SentID: fmt.Sprint("o", m.Message), Generation: "f00d", Asked: m.Message, Unarchived: m.Own,
 	}
 	if m.Message%2 == 0 {
 		r.SentSum = fmt.Sprint("sum", m.Message)

@@ -214,6 +214,7 @@ const (
 	fieldEnded   = "end" // ms and ID of the message that ended before this one
 	fieldSentSum = "sum"
 	fieldReplyTo = "n"
+	fieldInbox   = "in"
 	fieldTag     = "tag"
 	fieldAssign  = "assign"
 	fieldRules   = "rules"
@@ -241,6 +242,9 @@ func fieldsFor(next bot.Record) ([]any, error) {
 	guard, reason := next.Guard, next.Reason
 	switch next.State {
 	case bot.StateWaiting, bot.StateRetry:
+		if next.Unarchived && next.State == bot.StateWaiting {
+			add(fieldInbox, "1")
+		}
 	case bot.StateIntent:
 		add(fieldText, next.Text)
 		add(fieldBase, next.Base)
@@ -314,6 +318,7 @@ func readRecord(thread string, h map[string]string) bot.Record {
 		HandedTag:  h[fieldHandTag],
 		HeldAt:     readMS(h[fieldHeld]),
 		Seen:       readSeen(h),
+		Unarchived: h[fieldInbox] != "",
 	}
 	if r.State != bot.StateIntent {
 		r.Token = "" // kept to know repeats by

@@ -124,7 +124,7 @@ for field, value in pairs(rec) do
   end
 end
 if same then
-  for _, field in ipairs({ 'seen', 'guard', 'why', 'rules', 'cause', 'ties', 'n' }) do
+  for _, field in ipairs({ 'seen', 'guard', 'why', 'rules', 'cause', 'ties', 'n', 'in' }) do
     new[field] = rec[field]
   end
   new.mat = rec.mat
