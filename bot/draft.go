@@ -248,16 +248,18 @@ func (d Draft) unheard(r Record) bool {
 }
 
 // undecided keeps a draft waiting, until its time is over or the rules of today
-// would not have it.
+// would not have it. A guard that would have the thread wait lets it: opening hours
+// end every evening, and a draft made anew in the morning would never expire.
 func (h *handling) undecided(ctx context.Context, d Draft) (result, bool) {
 	b := h.bot
+	judged := b.judge(h.gen, h.conv).Outcome.Action
 	switch left := d.Until.Sub(h.conv.Now); {
 	case left <= 0:
 		if !h.moveDraft(ctx, d, DraftExpired) {
 			return result{again: time.Second}, true // somebody decided this very moment
 		}
 		return h.handOff(ctx, Outcome{Action: Handoff, Cause: CauseDraft, Reason: fmt.Sprintf("nobody approved the draft within %s", Brief(b.cfg.DraftTTL))}), true
-	case b.judge(h.gen, h.conv).Outcome.Action != Reply:
+	case judged != Reply && judged != Wait:
 		if !h.moveDraft(ctx, d, DraftWithdrawn) {
 			return result{again: time.Second}, true
 		}

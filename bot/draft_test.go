@@ -209,6 +209,48 @@ func TestDraftExpires(t *testing.T) {
 	})
 }
 
+// A draft that nobody approves goes to a person in time, also when opening hours end
+// before: it is not made anew each morning with another day to wait. What a person
+// approves in the night is sent in the night.
+func TestADraftOutlastsTheNight(t *testing.T) {
+	for _, row := range []struct {
+		name   string
+		happen func(w *scene, th inboxapi.Thread) // in the night
+		then   []string                           // said before it is day
+		want   bot.Action
+		guard  string
+	}{
+		{"nobody approves it", func(*scene, inboxapi.Thread) {}, nil, bot.Handoff, "approval"},
+		{"a person approves it in the night", func(w *scene, th inboxapi.Thread) {
+			w.decide(th.ID, bot.DraftApproved, "")
+		}, []string{"ok"}, bot.Reply, "default"},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			inScene(t, func(w *scene) {
+				w.approving()
+				w.rules.judge = func(c *bot.Conversation) bot.Verdict {
+					if hour := c.Now.Hour(); hour < 9 || hour >= 18 {
+						return bot.Verdict{Guard: "closed", Outcome: bot.Outcome{Action: bot.Wait, Reason: "closed"}}
+					}
+					return alwaysReply(c)
+				}
+				time.Sleep(15 * time.Hour) // the bubble begins at midnight
+				th := w.thread("do you ship to Austria?")
+				w.during(5 * time.Hour)
+				row.happen(w, th)
+				w.during(time.Minute)
+				w.said(th.ID, row.then...)
+				w.during(24 * time.Hour)
+				w.said(th.ID, row.then...)
+				w.outcome(th.ID, row.want, row.guard)
+				if n := len(w.model.Prompts()); n != 1 {
+					t.Errorf("the model was asked %d times, want one draft", n)
+				}
+			})
+		})
+	}
+}
+
 // A send that certainly did not happen is tried again; nobody approves twice.
 func TestApprovedDraftIsRetried(t *testing.T) {
 	inScene(t, func(w *scene) {
