@@ -74,8 +74,10 @@ type Drafts interface {
 	// Draft returns a thread's draft, a zero Draft when there is none.
 	Draft(ctx context.Context, thread string) (Draft, error)
 	// KeepDraft puts d in place of whatever draft the thread has. The same draft may
-	// be kept again: what became of it since stays.
-	KeepDraft(ctx context.Context, d Draft) error
+	// be kept again: what became of it since stays. Once l has ended it returns
+	// ErrLeaseLost: the draft there may be another process's, and decided about. A
+	// zero l is not asked after.
+	KeepDraft(ctx context.Context, l Lease, d Draft) error
 	// MoveDraft moves the draft with this ID to a state that Next allows. The same
 	// move may be repeated. It returns ErrRecorded when the draft is elsewhere by
 	// now, or another one has taken its place.
@@ -272,11 +274,8 @@ func (h *handling) undecided(ctx context.Context, d Draft) (result, bool) {
 // keepDraft puts a draft before people.
 func (h *handling) keepDraft(ctx context.Context, o Outcome) result {
 	b := h.bot
-	if h.lease.Left(time.Now()) <= 0 { // another process may have a draft by now that somebody has approved
-		return b.failed(ctx, h.c, "redis", ErrLeaseLost)
-	}
 	d := h.newDraft(o.Text, o.Reason)
-	if err := b.Drafts.KeepDraft(ctx, d); err != nil {
+	if err := b.Drafts.KeepDraft(ctx, h.lease, d); err != nil {
 		return b.failed(ctx, h.c, "redis", fmt.Errorf("draft: %w", err))
 	}
 	h.verdict.Outcome = Outcome{Action: Wait, Reason: awaitsApproval, Text: o.Text}

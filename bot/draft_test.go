@@ -360,8 +360,8 @@ type killed struct {
 	store *bottest.Store
 }
 
-func (k killed) KeepDraft(ctx context.Context, d bot.Draft) error {
-	err := k.Drafts.KeepDraft(ctx, d)
+func (k killed) KeepDraft(ctx context.Context, l bot.Lease, d bot.Draft) error {
+	err := k.Drafts.KeepDraft(ctx, l, d)
 	k.store.Fail(errors.New("killed"))
 	return err
 }
@@ -397,15 +397,37 @@ func TestDraftOfAProcessThatSleptTooLong(t *testing.T) {
 	})
 }
 
+// The same before the draft of another is sent: what a person has approved stays.
+func TestApprovedDraftBesideOneOfAProcessThatSlept(t *testing.T) {
+	inScene(t, func(w *scene) {
+		w.approving()
+		kept := w.deps
+		w.deps = func(d *bot.Deps) {
+			kept(d)
+			d.Drafts = asleep{d.Drafts, 10 * time.Minute}
+		}
+		th := w.thread("when do you open?")
+		stop := w.inBackground()
+		time.Sleep(5 * time.Minute) // its lease has ended
+		w.deps = kept
+		w.during(time.Minute)
+		w.decide(th.ID, bot.DraftApproved, "at nine")
+		time.Sleep(5 * time.Minute) // it wakes, and keeps its draft
+		stop()
+		w.during(10 * time.Minute)
+		w.said(th.ID, "at nine")
+	})
+}
+
 // asleep are the drafts of a process that stops for a while before it keeps one.
 type asleep struct {
 	bot.Drafts
 	d time.Duration
 }
 
-func (a asleep) KeepDraft(ctx context.Context, d bot.Draft) error {
+func (a asleep) KeepDraft(ctx context.Context, l bot.Lease, d bot.Draft) error {
 	time.Sleep(a.d)
-	return a.Drafts.KeepDraft(ctx, d)
+	return a.Drafts.KeepDraft(ctx, l, d)
 }
 
 // Where people approve replies, a thread that is left alone costs a read once.

@@ -114,11 +114,11 @@ func (m *machine) keepDraft(w *world, i, _ uint8) bool {
 	a := &w.workers[i]
 	first := a.at == atDrafted
 	a.at = atDone
-	if first {
-		a.at = atAsking
-	}
-	if w.holder == i || m.keepsUnleased {
+	if w.holder == i || m.keepsUnleased { // else it is refused, and the attempt over
 		w.rec.draft = draft{state: draftWaiting, mid: a.mid}
+		if first {
+			a.at = atAsking
+		}
 	}
 	return m.drafts && first == m.keepsFirst
 }

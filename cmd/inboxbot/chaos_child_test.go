@@ -282,9 +282,9 @@ type perilousDrafts struct {
 	p *perils
 }
 
-func (d perilousDrafts) KeepDraft(ctx context.Context, draft bot.Draft) error {
+func (d perilousDrafts) KeepDraft(ctx context.Context, l bot.Lease, draft bot.Draft) error {
 	d.p.at("before the draft", draft.Thread)
-	err := d.Drafts.KeepDraft(ctx, draft)
+	err := d.Drafts.KeepDraft(ctx, l, draft)
 	d.p.at("after the draft", draft.Thread)
 	return err
 }

@@ -29,7 +29,7 @@ type Beside interface {
 // BesideInBubble runs the suite of what a store keeps besides claims and records,
 // every test on a new store in a testing/synctest bubble of its own.
 func BesideInBubble(t *testing.T, store func(*testing.T) Beside) {
-	for _, test := range slices.Concat(drafts(), spending(), echoes(), echoesInTime(), shelf(), shelfInTime(), behind(), behindInTime()) {
+	for _, test := range slices.Concat(drafts(), draftsInTime(), spending(), echoes(), echoesInTime(), shelf(), shelfInTime(), behind(), behindInTime()) {
 		t.Run(test.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) { test.run(&beside{t, store(t)}) })
 		})
@@ -69,9 +69,18 @@ func draft(id, thread string, state bot.DraftState) bot.Draft {
 
 func (b *beside) keep(d bot.Draft) {
 	b.Helper()
-	if err := b.KeepDraft(b.Context(), d); err != nil {
+	if err := b.KeepDraft(b.Context(), bot.Lease{}, d); err != nil {
 		b.Fatalf("keep draft: %v", err)
 	}
+}
+
+func (b *beside) claim(thread string) bot.Lease {
+	b.Helper()
+	l, err := b.Claim(b.Context(), thread)
+	if err != nil {
+		b.Fatalf("claim: %v", err)
+	}
+	return l
 }
 
 func (b *beside) draft(thread string) bot.Draft {
@@ -173,6 +182,24 @@ func drafts() []besideTest {
 				b.Fatalf("draft %+v", d)
 			}
 			if got := b.waiting(10); len(got) != 0 {
+				b.Fatalf("waiting %v", got)
+			}
+		}},
+		{"draft/one that comes after its lease takes no place", func(b *beside) {
+			late := b.claim("thread")
+			b.want("release", b.Release(b.Context(), late), nil)
+			b.want("keep, released", b.KeepDraft(b.Context(), late, draft("none", "thread", bot.DraftWaiting)), bot.ErrLeaseLost)
+			l := b.claim("thread")
+			b.want("keep", b.KeepDraft(b.Context(), l, draft("one", "thread", bot.DraftWaiting)), nil)
+			b.want("decision", b.DecideDraft(b.Context(), "thread", "one", bot.DraftApproved, "", "robin"), nil)
+			b.want("keep, claimed by another", b.KeepDraft(b.Context(), late, draft("late", "thread", bot.DraftWaiting)), bot.ErrLeaseLost)
+			if d := b.draft("thread"); d.ID != "one" || d.State != bot.DraftApproved {
+				b.Fatalf("draft %+v", d)
+			}
+			b.want("keep another", b.KeepDraft(b.Context(), l, draft("two", "thread", bot.DraftWaiting)), nil)
+			b.want("release", b.Release(b.Context(), l), nil)
+			b.want("keep again, released", b.KeepDraft(b.Context(), l, draft("two", "thread", bot.DraftWaiting)), nil)
+			if got := b.waiting(10); !slices.Equal(got, []string{"two"}) {
 				b.Fatalf("waiting %v", got)
 			}
 		}},
@@ -328,6 +355,19 @@ func echoesInTime() []besideTest {
 			b.echo("hello", "c", 1)
 			time.Sleep(25 * time.Hour)
 			b.echo("hello", "c", 0)
+		}},
+	}
+}
+
+func draftsInTime() []besideTest {
+	return []besideTest{
+		{"draft/none is kept when its lease has ended by itself", func(b *beside) {
+			l := b.claim("thread")
+			time.Sleep(121 * time.Second)
+			b.want("keep", b.KeepDraft(b.Context(), l, draft("one", "thread", bot.DraftWaiting)), bot.ErrLeaseLost)
+			if d := b.draft("thread"); d.ID != "" {
+				b.Fatalf("draft %+v", d)
+			}
 		}},
 	}
 }

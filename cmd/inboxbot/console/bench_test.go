@@ -42,7 +42,7 @@ func crowded(b *testing.B) *Console {
 		thread := fmt.Sprint("thread-", i)
 		fake.talk(thread, fmt.Sprint("person", i), bot.Turn{ID: "m-" + thread, Text: "hello", Side: bot.SideProspect})
 		d := bot.Draft{ID: thread, Thread: thread, MessageID: "m-" + thread, State: bot.DraftWaiting, Text: "Two days.", Prospect: "p", MadeAt: now, Until: now.Add(time.Hour)}
-		if err := store.KeepDraft(b.Context(), d); err != nil {
+		if err := store.KeepDraft(b.Context(), bot.Lease{}, d); err != nil {
 			b.Fatal(err)
 		}
 	}

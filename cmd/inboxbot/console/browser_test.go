@@ -55,7 +55,7 @@ func attacked(t *testing.T) *world {
 	for i := range 3 {
 		d := w.wait(fmt.Sprint("t", i+1), attack, text, time.Hour)
 		d.Asked, d.Reason = text, text
-		if err := w.store.KeepDraft(t.Context(), d); err != nil {
+		if err := w.store.KeepDraft(t.Context(), bot.Lease{}, d); err != nil {
 			t.Fatal(err)
 		}
 	}

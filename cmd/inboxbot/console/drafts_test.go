@@ -20,7 +20,7 @@ func (w *world) wait(thread, prospect, text string, ago time.Duration) bot.Draft
 		Account: "kestrelcoffee", Asked: "How much is shipping?", Reason: "shipping stands in the facts", Guard: "default",
 		MadeAt: now.Add(-ago), Until: now.Add(24*time.Hour - ago + time.Minute),
 	}
-	if err := w.store.KeepDraft(w.t.Context(), d); err != nil {
+	if err := w.store.KeepDraft(w.t.Context(), bot.Lease{}, d); err != nil {
 		w.t.Fatal(err)
 	}
 	return d
@@ -134,7 +134,7 @@ func TestDecideTooLate(t *testing.T) {
 		{"replaced by another", func(w *world) {
 			d := w.draft("t1")
 			d.ID, d.Text = "newer", "A newer draft"
-			_ = w.store.KeepDraft(w.t.Context(), d)
+			_ = w.store.KeepDraft(w.t.Context(), bot.Lease{}, d)
 		}, "another draft has taken its place"},
 	} {
 		t.Run(row.name, func(t *testing.T) {
@@ -187,7 +187,7 @@ func TestDraftsAreHarmless(t *testing.T) {
 	w := newWorld(t, func(o *Options) { o.MaxReply = 20 })
 	d := w.wait("t1", evil, evil, time.Hour)
 	d.Account, d.Asked, d.Reason, d.Guard = evil, evil, evil, evil
-	if err := w.store.KeepDraft(t.Context(), d); err != nil {
+	if err := w.store.KeepDraft(t.Context(), bot.Lease{}, d); err != nil {
 		t.Fatal(err)
 	}
 	if err := w.store.EditDraft(t.Context(), "t1", d.ID, evil, evil); err != nil {
