@@ -7,6 +7,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 )
@@ -172,7 +173,7 @@ func (h *handling) decided(ctx context.Context) (result, bool) {
 	case DraftHandoff:
 		return h.handOff(ctx, Outcome{Action: Handoff, Cause: CauseDraft, Reason: "given to a person by " + oneLine(d.By)}), true
 	case DraftExpired:
-		return h.handOff(ctx, Outcome{Action: Handoff, Cause: CauseDraft, Reason: fmt.Sprintf("nobody approved the draft within %s", Brief(b.cfg.DraftTTL))}), true
+		return h.expired(ctx), true
 	case DraftWithdrawn, DraftSent, DraftShadow, DraftCompared:
 	}
 	return result{}, false
@@ -260,7 +261,7 @@ func (h *handling) undecided(ctx context.Context, d Draft) (result, bool) {
 		if !h.moveDraft(ctx, d, DraftExpired) {
 			return result{again: time.Second}, true // somebody decided this very moment
 		}
-		return h.handOff(ctx, Outcome{Action: Handoff, Cause: CauseDraft, Reason: fmt.Sprintf("nobody approved the draft within %s", Brief(b.cfg.DraftTTL))}), true
+		return h.expired(ctx), true
 	case judged != Reply && judged != Wait:
 		if !h.moveDraft(ctx, d, DraftWithdrawn) {
 			return result{again: time.Second}, true
@@ -271,16 +272,52 @@ func (h *handling) undecided(ctx context.Context, d Draft) (result, bool) {
 	}
 }
 
+// expired gives the thread to a person, for nobody approved what was drafted.
+func (h *handling) expired(ctx context.Context) result {
+	h.verdict.Guard = guardApproval
+	return h.handOff(ctx, Outcome{Action: Handoff, Cause: CauseDraft, Reason: fmt.Sprintf("nobody approved the draft within %s", Brief(h.bot.cfg.DraftTTL))})
+}
+
+// outOfTime sets until when people may approve the draft to come. While a message
+// that an earlier draft was about is unanswered, that is no later than it was then:
+// who writes on every few hours would never be given to a person. With a result, it
+// is over, and no draft is made.
+func (h *handling) outOfTime(ctx context.Context) (result, bool) {
+	b := h.bot
+	if !h.wantsApproval(h.verdict.Outcome) {
+		return result{}, false
+	}
+	d, err := b.Drafts.Draft(ctx, h.c.thread)
+	if err != nil {
+		return b.failed(ctx, h.c, "redis", fmt.Errorf("draft: %w", err)), true
+	}
+	offered := d.State == DraftWaiting || d.State == DraftApproved || d.State == DraftWithdrawn || d.State == DraftExpired
+	if !offered || !slices.ContainsFunc(h.conv.Unanswered(), func(t Turn) bool { return t.ID == d.MessageID }) {
+		return result{}, false
+	}
+	if h.until = d.Until; d.Until.After(b.Now()) {
+		return result{}, false
+	}
+	b.model.notAsked()
+	if r, stop := h.confirm(ctx); stop {
+		return r, true
+	}
+	return h.expired(ctx), true
+}
+
 // keepDraft puts a draft before people.
 func (h *handling) keepDraft(ctx context.Context, o Outcome) result {
 	b := h.bot
 	d := h.newDraft(o.Text, o.Reason)
+	if !h.until.IsZero() && h.until.Before(d.Until) {
+		d.Until = h.until
+	}
 	if err := b.Drafts.KeepDraft(ctx, h.lease, d); err != nil {
 		return b.failed(ctx, h.c, "redis", fmt.Errorf("draft: %w", err))
 	}
 	h.verdict.Outcome = Outcome{Action: Wait, Reason: awaitsApproval, Text: o.Text}
 	h.report(ctx)
-	return h.awaitDecision(ctx, d, b.cfg.DraftTTL)
+	return h.awaitDecision(ctx, d, d.Until.Sub(b.Now()))
 }
 
 // newDraft is a draft that waits for a person.
@@ -298,7 +335,7 @@ func (h *handling) newDraft(text, reason string) Draft {
 // awaitDecision leaves the thread open until somebody decides about d.
 func (h *handling) awaitDecision(ctx context.Context, d Draft, left time.Duration) result {
 	b := h.bot
-	again := min(left, draftLook)
+	again := max(min(left, draftLook), time.Second) // else it would not be open any more
 	h.verdict.Guard = cmp.Or(h.verdict.Guard, guardApproval)
 	if err := h.tryAdvance(ctx, h.next(StateWaiting, Outcome{Reason: awaitsApproval}), again); err != nil {
 		if errors.Is(err, ErrRecorded) { // another process was quicker: nobody would come back to this draft

@@ -251,6 +251,100 @@ func TestADraftOutlastsTheNight(t *testing.T) {
 	}
 }
 
+// A prospect who writes on takes no time from the person who is to answer: a draft
+// about what an earlier one was about expires when that one would have.
+func TestWritingOnDoesNotPutOffAPerson(t *testing.T) {
+	closedFrom := func(from, to time.Duration) func(w *scene) {
+		return func(w *scene) {
+			start := time.Now()
+			w.rules.judge = func(c *bot.Conversation) bot.Verdict {
+				if since := c.Now.Sub(start); since >= from && since < to {
+					return bot.Verdict{Guard: "closed", Outcome: bot.Outcome{Action: bot.Wait, Reason: "closed"}}
+				}
+				return alwaysReply(c)
+			}
+		}
+	}
+	always := func(*scene) {}
+	slowModel := func(w *scene) {
+		w.model = modelOf(func() (string, error) { time.Sleep(time.Second); return answer("ok"), nil })
+	}
+	for _, row := range []struct {
+		name   string
+		world  func(w *scene)
+		writes []time.Duration // after the first message
+		until  time.Duration
+		want   bot.Action
+		end    bot.DraftState
+		drafts int
+	}{
+		{"every 20 hours", always, []time.Duration{20 * time.Hour}, 25 * time.Hour, bot.Handoff, bot.DraftExpired, 2},
+		{"every 7 hours", always, []time.Duration{7 * time.Hour, 14 * time.Hour, 21 * time.Hour}, 25 * time.Hour, bot.Handoff, bot.DraftExpired, 4},
+		{"not before its time", always, []time.Duration{20 * time.Hour}, 23 * time.Hour, bot.Wait, bot.DraftWaiting, 2},
+		{"a minute before the end", always, []time.Duration{24*time.Hour - time.Minute}, 25 * time.Hour, bot.Handoff, bot.DraftExpired, 2},
+		{"so late that the model thinks to the end", slowModel, []time.Duration{24 * time.Hour}, 25 * time.Hour, bot.Handoff, bot.DraftExpired, 2},
+		{"out of hours, which last beyond the end", closedFrom(19*time.Hour, 30*time.Hour), []time.Duration{20 * time.Hour}, 31 * time.Hour, bot.Handoff, bot.DraftWithdrawn, 1},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			inScene(t, func(w *scene) {
+				w.approving()
+				row.world(w)
+				th := w.thread("do you ship to Austria?")
+				start := time.Now()
+				for _, after := range row.writes {
+					w.during(time.Until(start.Add(after)))
+					w.sim.Receive(th.ID, "hello?")
+				}
+				w.during(time.Until(start.Add(row.until)))
+				w.said(th.ID)
+				h := w.last(th.ID)
+				if h.Outcome != row.want || h.Outcome == bot.Handoff && (h.Guard != "approval" || h.Reason != "nobody approved the draft within 24h") {
+					t.Errorf("%s by %s (%s), want %s", h.Outcome, h.Guard, h.Reason, row.want)
+				}
+				if tagged := len(w.sim.TagNames(th.ID)) > 0; tagged != (row.want == bot.Handoff) {
+					t.Errorf("tags %q", w.sim.TagNames(th.ID))
+				}
+				if d := w.draft(th.ID); d.State != row.end {
+					t.Errorf("the draft is %s, want %s", d.State, row.end)
+				}
+				if n := len(w.model.Prompts()); n != row.drafts {
+					t.Errorf("%d drafts were made, want %d", n, row.drafts)
+				}
+			})
+		})
+	}
+}
+
+// A draft about what comes after an answer has all of its time.
+func TestADraftAfterAnAnswerHasItsOwnTime(t *testing.T) {
+	for _, row := range []struct {
+		name   string
+		answer func(w *scene, th inboxapi.Thread)
+		said   []string
+	}{
+		{"the draft was approved", func(w *scene, th inboxapi.Thread) { w.decide(th.ID, bot.DraftApproved, "") }, []string{"ok"}},
+		{"the draft was rejected", func(w *scene, th inboxapi.Thread) { w.decide(th.ID, bot.DraftRejected, "") }, nil},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			inScene(t, func(w *scene) {
+				w.approving()
+				th := w.thread("do you ship to Austria?")
+				w.during(time.Hour)
+				row.answer(w, th)
+				w.during(19 * time.Hour)
+				w.sim.Receive(th.ID, "and to Spain?")
+				w.during(23 * time.Hour)
+				w.said(th.ID, row.said...)
+				if d := w.draft(th.ID); d.State != bot.DraftWaiting {
+					t.Errorf("the draft is %s", d.State)
+				}
+				w.during(2 * time.Hour)
+				w.outcome(th.ID, bot.Handoff, "approval")
+			})
+		})
+	}
+}
+
 // A send that certainly did not happen is tried again; nobody approves twice.
 func TestApprovedDraftIsRetried(t *testing.T) {
 	inScene(t, func(w *scene) {

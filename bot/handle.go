@@ -109,6 +109,9 @@ func (b *Bot) handle(ctx context.Context, c *candidate) result {
 	case Reply: // goes on below
 	}
 
+	if r, stop := h.outOfTime(work); stop {
+		return r
+	}
 	if r, stop := h.unaffordable(ctx); stop {
 		return r
 	}
@@ -161,6 +164,7 @@ type handling struct {
 	verdict  Verdict
 	thought  Thought
 	compared *Comparison // with what a person answered
+	until    time.Time   // when the draft to come expires at the latest, as one before it would have; zero: in its own time
 	started  time.Time
 	costs    sync.WaitGroup // the day's account, being written
 	released bool           // the lease was given up with the last move
