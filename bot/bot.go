@@ -128,7 +128,7 @@ type Deps struct {
 // Config tunes a Bot. The zero value is a dry run with the defaults named here.
 type Config struct {
 	Live           bool          // carry outcomes out; false only logs them
-	Approve        bool          // every reply waits for a person's approval first
+	Approve        bool          // every reply waits for a person's approval first; nothing else is sent
 	Shadow         bool          // not Live: keep what would be done, and compare it with what people do
 	DraftTTL       time.Duration // how long a draft waits for approval before a person gets the thread, default 24h
 	Every          time.Duration // shortest time between sweeps, default 5s

@@ -104,6 +104,9 @@ func (e *explanation) farewell(c *Conversation, v Verdict) {
 		return
 	}
 	switch name, text, err := gen.Farewell(c, v.Outcome, v.Guard); {
+	case name != "" && e.judge.cfg.Approve:
+		e.section("message to the prospect: " + name)
+		e.line("none: in draft mode nothing is sent that nobody approved")
 	case err != nil:
 		e.section("message to the prospect")
 		e.line("none: %s", oneLine(err.Error()))

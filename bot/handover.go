@@ -67,8 +67,9 @@ func (h *handling) answeredMeanwhile(ctx context.Context, o Outcome) (result, bo
 // farewell tells the prospect that a person takes over, where the rule file has
 // a message for it, and reports whether that was begun: the handoff then follows
 // from it, whatever becomes of the message. It goes the way of a reply, so it is
-// sent once at most. A thread that is in doubt gets none, and no message is worth
-// keeping a person waiting: what is in its way leaves it out.
+// sent once at most. A thread that is in doubt gets none, nor does any where nothing
+// is sent that nobody approved; and no message is worth keeping a person waiting:
+// what is in its way leaves it out.
 func (h *handling) farewell(ctx context.Context, o Outcome) (result, bool) {
 	b := h.bot
 	name, text := h.farewellText(o)
@@ -97,7 +98,7 @@ func (h *handling) farewell(ctx context.Context, o Outcome) (result, bool) {
 func (h *handling) farewellText(o Outcome) (name, text string) {
 	b := h.bot
 	doubtful := o.Cause == CauseDoubt || o.Cause == CauseLoop || o.Cause == CauseUnavailable
-	if h.gen.Farewell == nil || doubtful || h.conv == nil || !h.conv.Read || h.lease.Record.State == StateRetry || len(h.conv.Unanswered()) == 0 {
+	if h.gen.Farewell == nil || b.cfg.Approve || doubtful || h.conv == nil || !h.conv.Read || h.lease.Record.State == StateRetry || len(h.conv.Unanswered()) == 0 {
 		return "", ""
 	}
 	name, text, err := h.gen.Farewell(h.conv, o, h.verdict.Guard)

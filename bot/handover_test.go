@@ -158,6 +158,46 @@ func TestNoFarewell(t *testing.T) {
 	}
 }
 
+// Where people approve every reply, nothing else is sent either; explain says so.
+func TestFarewellWherePeopleApprove(t *testing.T) {
+	const says = "A colleague will answer you here."
+	for _, row := range []struct {
+		name      string
+		approve   bool // every reply, or what a guard has approved
+		said      []string
+		explained string
+	}{
+		{"every reply", true, nil, "message to the prospect: goodbye\n  none: in draft mode nothing is sent that nobody approved\n"},
+		{"what a guard names", false, []string{says}, "message to the prospect: goodbye\n  | " + says},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			inScene(t, func(w *scene) {
+				w.approving()
+				w.cfg.Approve = row.approve
+				w.rules.judge = asks
+				w.gen = func(g *bot.Generation) {
+					farewell(g)
+					g.Approves = true
+				}
+				th := w.thread("a human please")
+				var explained strings.Builder
+				if err := w.start().Explain(w.t.Context(), th.ID, false, &explained); err != nil {
+					t.Fatal(err)
+				}
+				if !strings.Contains(explained.String(), row.explained) {
+					t.Errorf("explained as\n%s\nwant %s", explained.String(), row.explained)
+				}
+				w.during(5 * time.Minute)
+				w.said(th.ID, row.said...)
+				w.outcome(th.ID, bot.Handoff, "asks")
+				if tags := strings.Join(w.sim.TagNames(th.ID), ","); tags != "needs-human" {
+					t.Errorf("tags %q", tags)
+				}
+			})
+		})
+	}
+}
+
 // pausing pauses after so many questions.
 type pausing struct {
 	mu    sync.Mutex
