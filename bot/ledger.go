@@ -41,7 +41,7 @@ type Record struct {
 	Cause     Cause     // why a person gets it; "" for everything else
 
 	// Unarchived says that the thread was not in the archive when its message was noted.
-	// StateWaiting, and kept until there is a newer message.
+	// StateWaiting, and kept until the message comes to its end.
 	Unarchived bool
 
 	Token string // StateIntent: the lease that began it

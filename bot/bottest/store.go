@@ -465,7 +465,7 @@ func (m *move) keep(rec *record) {
 	rec.finished = old.finished
 	r.MessageAt = old.MessageAt
 	r.Guard, r.Reason = cmp.Or(r.Guard, old.Guard), cmp.Or(r.Reason, old.Reason)
-	r.Asked, r.Unarchived = cmp.Or(r.Asked, old.Asked), r.Unarchived || old.Unarchived
+	r.Asked, r.Unarchived = cmp.Or(r.Asked, old.Asked), !r.State.Terminal() && (r.Unarchived || old.Unarchived)
 	r.Generation, r.Cause = cmp.Or(r.Generation, old.Generation), cmp.Or(r.Cause, old.Cause)
 	if r.SeenAt.IsZero() {
 		r.SeenAt = old.SeenAt

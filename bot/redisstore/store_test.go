@@ -147,7 +147,7 @@ func must[T any](v T, err error) T {
 func intent(id string) bot.Record {
 	return bot.Record{
 		State: bot.StateIntent, MessageID: id, MessageAt: time.UnixMilli(1_763_000_000_000),
-		Text: "It is 20 €.", Base: "base", Guard: "pricing", Reason: "asked for the price",
+		Text: "It is 20 €.", Base: "base", Asked: 1, Guard: "pricing", Reason: "asked for the price",
 	}
 }
 

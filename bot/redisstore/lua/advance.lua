@@ -128,6 +128,9 @@ if same then
     new[field] = rec[field]
   end
   new.mat = rec.mat
+  if terminal[state] then
+    new['in'] = nil -- it waits no more
+  end
 else
   if terminal[rec.st] then
     new['end'] = rec.mat .. ':' .. rec.mid
