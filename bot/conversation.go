@@ -223,16 +223,6 @@ func (r *Record) heldBy(th *inboxapi.Thread) bool {
 	return r.HandedTag != "" && slices.Contains(th.Prospect.Context.Tags, r.HandedTag)
 }
 
-// ownAfter reports whether the bot has written into the thread after t.
-func (c *Conversation) ownAfter(t time.Time) bool {
-	for _, at := range c.Record.Own {
-		if at.After(t) {
-			return true
-		}
-	}
-	return false
-}
-
 // fromRow freezes what a list row tells about a thread.
 func (b *Bot) fromRow(ctx context.Context, row *inboxapi.Thread, rec Record) (*Conversation, error) {
 	if err := b.dir.ready(ctx, row); err != nil {

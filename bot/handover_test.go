@@ -231,10 +231,14 @@ func TestGivenBack(t *testing.T) {
 		}
 
 		// From then on a person who writes takes over as ever.
+		w.sim.Receive(th.ID, "and on Fridays?")
+		w.during(2 * time.Minute)
+		w.said(th.ID, "ok", "ok") // what the person said was before that still
+
 		w.sim.Write(th.ID, inboxapitest.PersonInInbox, "By the way, Robin again.")
 		w.sim.Receive(th.ID, "nice, and on Sundays?")
 		w.during(10 * time.Minute)
-		w.said(th.ID, "ok")
+		w.said(th.ID, "ok", "ok")
 		w.outcome(th.ID, bot.Wait, "person-took-over")
 	})
 }

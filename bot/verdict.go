@@ -269,7 +269,7 @@ func personTookOver(j *judge, c *Conversation) (Outcome, bool) {
 		return Outcome{}, false // people answer everything; what the bot would have said is the question
 	}
 	reason := "a person wrote less than " + Brief(j.cfg.TakeoverPause) + " ago"
-	if since, back := c.givenBack(); back && !c.ownAfter(since.Add(time.Minute)) {
+	if since, back := c.givenBack(); back {
 		last, _ := c.human()
 		if !last.At.After(since) || !last.At.After(c.Record.HeldAt) {
 			return Outcome{}, false // what the person wrote was before they gave it back
