@@ -2,6 +2,7 @@ package bot_test
 
 import (
 	"context"
+	"errors"
 	"strings"
 	"sync"
 	"testing"
@@ -230,11 +231,11 @@ func TestGivenBack(t *testing.T) {
 			t.Errorf("the model was not shown what the person said: %q", text)
 		}
 
-		// From then on a person who writes takes over as ever.
 		w.sim.Receive(th.ID, "and on Fridays?")
 		w.during(2 * time.Minute)
 		w.said(th.ID, "ok", "ok") // what the person said was before that still
 
+		// From then on a person who writes takes over as ever.
 		w.sim.Write(th.ID, inboxapitest.PersonInInbox, "By the way, Robin again.")
 		w.sim.Receive(th.ID, "nice, and on Sundays?")
 		w.during(10 * time.Minute)
@@ -283,6 +284,46 @@ func TestGivenBackAndThenAPersonWrites(t *testing.T) {
 				}
 				w.outcome(th.ID, bot.Wait, "person-took-over")
 				w.during(24 * time.Hour) // past BOT_TAKEOVER_PAUSE: nobody is lost
+				w.said(th.ID, "ok")
+			})
+		})
+	}
+}
+
+// That a person wrote while they held a thread is kept also when the first list that
+// shows it comes at a bad moment.
+func TestHeldIsKeptLater(t *testing.T) {
+	for _, row := range []struct {
+		name  string
+		begin func(w *scene, thread string) (end func())
+	}{
+		{"Redis is away", func(w *scene, _ string) func() {
+			w.during(time.Minute)
+			w.store.Fail(errors.New("away"))
+			return func() { w.store.Fail(nil) }
+		}},
+		{"the tag cannot be given yet, and they have another", func(w *scene, thread string) func() {
+			w.sim.AddTag("lead")
+			w.sim.TagProspect(thread, "lead")
+			return w.sim.Inject(inboxapitest.Fault{Operation: "prospects.update", Kind: inboxapitest.FailBefore, Status: 500, Probability: 1})
+		}},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			inScene(t, func(w *scene) {
+				w.rules.judge = asks
+				th := w.thread("a human please")
+				end := row.begin(w, th.ID)
+				stop := w.inBackground()
+				time.Sleep(time.Minute)
+				w.sim.Write(th.ID, inboxapitest.PersonInInbox, "Robin here. It is sorted out.")
+				time.Sleep(2 * time.Minute)
+				end()
+				time.Sleep(time.Hour)
+				w.sim.UntagProspect(th.ID, "needs-human")
+				time.Sleep(time.Minute)
+				w.sim.Receive(th.ID, "thanks. And when do you open?")
+				time.Sleep(10 * time.Minute)
+				stop()
 				w.said(th.ID, "ok")
 			})
 		})

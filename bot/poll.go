@@ -170,7 +170,7 @@ func (b *Bot) consider(ctx context.Context, page *inboxapi.ThreadPage, readAt ti
 		b.complain("redis", fmt.Errorf("records: %w", err))
 	}
 	b.state.storeAnswered(err)
-	b.hold(ctx, held, records)
+	b.hold(ctx, held, records, err)
 	gen := b.Generation()
 	noStore := err != nil
 	var judged judgedRows

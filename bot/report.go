@@ -107,6 +107,13 @@ func (s *said) first(thread, what string) bool {
 	return true
 }
 
+// forget lets what was last said of a thread be said again.
+func (s *said) forget(thread string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	delete(s.last, thread)
+}
+
 // Brief is d as people write it: 24h, not 24h0m0s.
 func Brief(d time.Duration) string {
 	s := d.String()
