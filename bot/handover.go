@@ -167,6 +167,7 @@ func (h *handling) finishHandoff(ctx context.Context) result {
 			return b.failed(ctx, h.c, "inbox", fmt.Errorf("handoff: %w", err))
 		default:
 			r.Seen, r.HandedTag = r.WithSeen(r.Tag), given
+			b.work.tagged(h.c, given)
 		}
 	}
 	r.State = StateHandoff

@@ -330,6 +330,23 @@ func TestHeldIsKeptLater(t *testing.T) {
 	}
 }
 
+// More that is written while the tag is on its way is listed without it, and belongs to
+// a person all the same.
+func TestMoreIsWrittenWhileTheTagIsOnItsWay(t *testing.T) {
+	inScene(t, func(w *scene) {
+		w.rules.judge = asks
+		defer w.sim.Inject(inboxapitest.Fault{Operation: "prospects.update", Kind: inboxapitest.Slow, Delay: 9 * time.Second, Probability: 1})()
+		stop := w.inBackground()
+		th := w.thread("a human please")
+		time.Sleep(4 * time.Second)
+		w.sim.Receive(th.ID, "and when do you open?")
+		time.Sleep(10 * time.Minute)
+		stop()
+		w.said(th.ID)
+		w.outcome(th.ID, bot.Skip, "handed-over")
+	})
+}
+
 // A tag that gets another name in Inbox gives nobody back.
 func TestTheHandoffTagIsRenamedInInbox(t *testing.T) {
 	inScene(t, func(w *scene) {

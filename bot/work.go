@@ -3,6 +3,7 @@ package bot
 import (
 	"container/heap"
 	"fmt"
+	"slices"
 	"sort"
 	"sync"
 	"time"
@@ -476,6 +477,22 @@ func (w *work) learn(c *candidate, row *inboxapi.Thread) {
 	defer w.mu.Unlock()
 	now := time.Now()
 	w.change(c, now, func() { c.row, c.readAt, c.page = row, now, pageRef{} })
+}
+
+// tagged adds a tag that was given to the candidate's row: one that was listed in the
+// meantime has not got it.
+func (w *work) tagged(c *candidate, tag string) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if c.row == nil {
+		return
+	}
+	row := *c.row // others read that
+	tags := &row.Prospect.Context.Tags
+	if !slices.Contains(*tags, tag) {
+		*tags = append(slices.Clone(*tags), tag)
+	}
+	c.row = &row // no place depends on its tags
 }
 
 // othersThinking marks c as having come to its look, and reports whether workers
