@@ -358,6 +358,26 @@ func TestWhoWritesIntoAnArchivedThreadIsFound(t *testing.T) {
 	}
 }
 
+// So is who writes after our reply was archived, when the second look finds them: that
+// knows the thread by a row from before the message, and from before the archive.
+func TestWhoWritesIntoTheArchiveBehindOurReplyIsFound(t *testing.T) {
+	inScene(t, func(w *scene) {
+		w.sim = inboxapitest.New(inboxapitest.Options{Switches: inboxapitest.Switches{InboundStaysArchived: true}})
+		defer w.sim.Close()
+		w.cfg.Settle = 15 * time.Second
+		th := w.thread("hello")
+		stop := w.inBackground()
+		time.Sleep(30 * time.Second)
+		w.said(th.ID, "ok")
+		w.sim.Archive(th.ID, true)
+		time.Sleep(95 * time.Second)
+		w.sim.Receive(th.ID, "do you ship to Norway?")
+		time.Sleep(time.Hour)
+		stop()
+		w.said(th.ID, "ok", "ok")
+	})
+}
+
 // A thread that is read right after a campaign's message, because its second look was
 // due or another campaign came, is read again when all can be seen that was written
 // before it.

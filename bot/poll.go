@@ -348,7 +348,8 @@ func (b *Bot) noteOf(c *Conversation, v Verdict, again time.Duration) (n Note, i
 	next := Record{
 		Thread: c.Thread.ID, State: StateWaiting,
 		MessageID: last.ID, MessageAt: last.At, SeenAt: c.Now,
-		Guard: v.Guard, Reason: v.Outcome.Reason, Seen: c.Record.WithSeen(c.Tags...), Unarchived: !c.Thread.Done,
+		Guard: v.Guard, Reason: v.Outcome.Reason, Seen: c.Record.WithSeen(c.Tags...),
+		Unarchived: !c.Thread.Done && newestID(&c.Thread) == last.ID, // a row from before the message does not tell
 	}
 	if leaves {
 		next.Reason = leftAlone
