@@ -161,6 +161,22 @@ func TestShadowOutcomes(t *testing.T) {
 	}
 }
 
+// Who archives without an answer what the bot would have left alone does the same.
+func TestShadowLeftAloneAndArchived(t *testing.T) {
+	inScene(t, func(w *scene) {
+		w.cfg.Live, w.cfg.Shadow = false, true
+		w.deps = func(d *bot.Deps) { d.Drafts = w.store }
+		w.rules.judge = guard("VIP", bot.Outcome{Action: bot.Skip})
+		th := w.sim.AddThread(inboxapitest.NewThread{Tags: []string{"VIP"}})
+		w.sim.Receive(th.ID, "thanks")
+		time.AfterFunc(time.Hour, func() { w.sim.Archive(th.ID, true) })
+		w.during(54 * time.Hour)
+		if c := w.last(th.ID).Shadow; c == nil || c.Guard != "VIP" || !c.SameOutcome() {
+			t.Errorf("compared: %+v; last: %+v", c, w.last(th.ID))
+		}
+	})
+}
+
 // What says nothing about the message is not held against anything: a skip by the
 // bot's own guards, a person who is asked because the model is away.
 func TestShadowLeavesOut(t *testing.T) {

@@ -2,6 +2,7 @@ package bot_test
 
 import (
 	"context"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -475,4 +476,32 @@ func TestWhatIsArchivedWhileItWaitsIsLeftAlone(t *testing.T) {
 			w.outcome(th.ID, bot.Skip, "archived-since")
 		})
 	})
+}
+
+// Who archives a message whose draft they have decided about has decided all the same.
+func TestADraftIsDecidedAndItsThreadArchived(t *testing.T) {
+	for _, row := range []struct {
+		to   bot.DraftState
+		said []string
+		tags []string
+	}{
+		{bot.DraftApproved, []string{"ok"}, nil},
+		{bot.DraftHandoff, nil, []string{"needs-human"}},
+		{bot.DraftRejected, nil, nil},
+	} {
+		t.Run(string(row.to), func(t *testing.T) {
+			inScene(t, func(w *scene) {
+				w.approving()
+				th := w.thread("when do you open?")
+				w.during(time.Minute)
+				w.decide(th.ID, row.to, "")
+				w.sim.Archive(th.ID, true)
+				w.during(3 * time.Hour)
+				w.said(th.ID, row.said...)
+				if tags := w.sim.TagNames(th.ID); !slices.Equal(tags, row.tags) {
+					t.Errorf("tags %q, want %q", tags, row.tags)
+				}
+			})
+		})
+	}
 }

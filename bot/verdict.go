@@ -247,6 +247,9 @@ func tooOld(j *judge, c *Conversation) (Outcome, bool) {
 func archivedSince(_ *judge, c *Conversation) (Outcome, bool) {
 	newest, _ := c.newest()
 	r := &c.Record
+	if r.awaits() || r.leftAlone() { // a person decides about it, or is looked at in the shadow
+		return Outcome{}, false
+	}
 	return Outcome{Action: Skip, Reason: "it was archived while it waited"},
 		c.Thread.Done && r.Unarchived && !r.State.Terminal() && newest.Side == SideProspect && newest.ID == r.MessageID
 }
