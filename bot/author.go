@@ -2,6 +2,7 @@ package bot
 
 import (
 	"encoding/json"
+	"slices"
 	"sort"
 	"time"
 
@@ -72,6 +73,23 @@ func (r *Record) isCopyOfOurs(m *inboxapi.Message) bool {
 	return false
 }
 
+// knowCopies makes the bot's what is a second listing of a message of its own among the
+// turns: of the words of earlier ones the record knows nothing.
+func (r *Record) knowCopies(turns []Turn) {
+	for i := range turns {
+		t := &turns[i]
+		if t.Side != SideOurs || t.Writer == WriterBot || t.Writer == WriterCampaign {
+			continue
+		}
+		if slices.ContainsFunc(turns, func(own Turn) bool {
+			_, ok := r.Own[own.ID]
+			return ok && t.At.Sub(own.At).Abs() < copyWindow*time.Second && folded(t.Text) == folded(own.Text)
+		}) {
+			t.Writer = WriterBot
+		}
+	}
+}
+
 // turnsOf turns messages, newest first as the API lists them, into turns, oldest
 // first. What is deleted or was never delivered is left out.
 func (d *directory) turnsOf(messages []inboxapi.Message, th *inboxapi.Thread, rec *Record) []Turn {
@@ -96,6 +114,7 @@ func (d *directory) turnsOf(messages []inboxapi.Message, th *inboxapi.Thread, re
 	}
 	// The API lists newest first; two messages of one millisecond keep its order.
 	sortByTime(turns)
+	rec.knowCopies(turns)
 	var next time.Time // of the turn ahead that comes after
 	for i := len(turns) - 1; i >= 0; i-- {
 		t := &turns[i]

@@ -2,12 +2,14 @@ package bot_test
 
 import (
 	"context"
+	"fmt"
 	"testing"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 
 	"inboxbot/bot"
+	"inboxbot/inboxapi"
 	"inboxbot/inboxapi/inboxapitest"
 )
 
@@ -80,4 +82,25 @@ func TestAnotherClientIsNoticedWhileItAnswers(t *testing.T) {
 			})
 		})
 	}
+}
+
+// Should X's own copy of a message be listed beside it, it is nobody else's words, also
+// once the bot has said something newer.
+func TestABotKnowsCopiesOfItsWords(t *testing.T) {
+	inScene(t, func(w *scene) {
+		said := 0
+		w.model = modelOf(func() (string, error) { said++; return answer(fmt.Sprintf("answer number %d", said)), nil })
+		w.sim.OnSend(func(th inboxapi.Thread, m inboxapi.Message) {
+			time.AfterFunc(10*time.Second, func() { w.sim.Write(th.ID, inboxapitest.PersonInX, m.Content) })
+		})
+		stop := w.inBackground()
+		th := w.thread("how much is it?")
+		for _, again := range []string{"and to Spain?", "and back?"} {
+			time.Sleep(10 * time.Minute)
+			w.sim.Receive(th.ID, again)
+		}
+		time.Sleep(10 * time.Minute)
+		stop()
+		w.said(th.ID, "answer number 1", "answer number 2", "answer number 3")
+	})
 }
