@@ -201,7 +201,11 @@ func (h *handling) judgeRow(ctx context.Context) (result, bool) {
 // of the thread allows for it, guesses them.
 func (h *handling) converse(ctx context.Context, mayGuess bool) error {
 	most := rowMost
-	if row, _ := h.bot.work.row(h.c); row != nil && h.bot.Now().Sub(row.SortTime()) > h.bot.cfg.MaxAge {
+	switch row, _ := h.bot.work.row(h.c); {
+	case row == nil:
+	case h.mayBeTagged(row):
+		most = 0
+	case h.bot.Now().Sub(row.SortTime()) > h.bot.cfg.MaxAge:
 		most = rowAge // what is decided is decided for good: no list will show the thread again
 	}
 	row, err := h.row(ctx, most)
@@ -222,6 +226,13 @@ func (h *handling) converse(ctx context.Context, mayGuess bool) error {
 		h.bot.recent.add(conv)
 	}
 	return err
+}
+
+// mayBeTagged reports whether a row without the tag of its thread's handoff may have been
+// listed before another process gave it: one that was given back looks the same.
+func (h *handling) mayBeTagged(row *inboxapi.Thread) bool {
+	r := &h.lease.Record
+	return r.HandedTag != "" && !r.heldBy(row) && h.bot.Now().Sub(r.HandedAt) < rowMost
 }
 
 // rowMost is how old a row may be that makes a thread wait. Lists are walked as far

@@ -347,6 +347,28 @@ func TestMoreIsWrittenWhileTheTagIsOnItsWay(t *testing.T) {
 	})
 }
 
+// So it does where one process hands over and another lists what is written meanwhile.
+func TestMoreIsWrittenWhileAnotherProcessHandsOver(t *testing.T) {
+	inScene(t, func(w *scene) {
+		w.rules.judge = asks
+		w.cfg.Every = 20 * time.Second
+		defer w.sim.Inject(inboxapitest.Fault{Operation: "prospects.update", Kind: inboxapitest.Slow, Delay: 9 * time.Second, Probability: 1})()
+		th := w.thread()
+		stopOne := w.inBackground()
+		time.Sleep(5 * time.Second)
+		stopOther := w.inBackground()
+		time.Sleep(14 * time.Second)
+		w.sim.Receive(th.ID, "a human please") // the one lists it after 1 s, the tag is there after 10 s
+		time.Sleep(5 * time.Second)
+		w.sim.Receive(th.ID, "and when do you open?") // the other lists it after 1 s
+		time.Sleep(10 * time.Minute)
+		stopOne()
+		stopOther()
+		w.said(th.ID)
+		w.outcome(th.ID, bot.Skip, "handed-over")
+	})
+}
+
 // A tag that gets another name in Inbox gives nobody back.
 func TestTheHandoffTagIsRenamedInInbox(t *testing.T) {
 	inScene(t, func(w *scene) {
