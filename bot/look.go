@@ -44,11 +44,11 @@ type look struct {
 
 // lookAgain makes sure that the thread is still as conv has it, in every
 // respect the verdict stood on, or returns errOvertaken. One list page is the
-// look for all its threads; a thread that it shows otherwise, or not at all, is
-// looked at itself.
+// look for all its threads; a thread that it shows otherwise, or not at all, or not all
+// of what is asked, is looked at itself.
 func (b *Bot) lookAgain(ctx context.Context, c *candidate, conv *Conversation, short bool) (look, error) {
 	ref := b.work.page(c)
-	if conv.guessed || !b.pages.trusted() || b.work.ofPage(ref) < listLookFrom {
+	if conv.guessed || !conv.rowTells() || !b.pages.trusted() || b.work.ofPage(ref) < listLookFrom {
 		return b.lookAtMessages(ctx, c, conv)
 	}
 	if short {
@@ -149,6 +149,14 @@ func sameTurns(judged, now []Turn) bool {
 	}
 	same := func(a, b Turn) bool { return a.ID == b.ID && a.Text == b.Text && a.Side == b.Side }
 	return slices.EqualFunc(judged[len(judged)-n:], now[len(now)-n:], same)
+}
+
+// rowTells reports whether a row shows all that is asked: of an earlier message it would
+// not tell that it was edited or taken back.
+func (c *Conversation) rowTells() bool {
+	newest, _ := c.newest()
+	waiting := c.Unanswered()
+	return len(waiting) == 1 && waiting[0].ID == newest.ID
 }
 
 func sameNewest(row *inboxapi.Thread, conv *Conversation) bool {

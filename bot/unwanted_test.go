@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"inboxbot/bot"
+	"inboxbot/bot/bottest"
+	"inboxbot/bot/draftcheck"
 	"inboxbot/inboxapi"
 	"inboxbot/inboxapi/inboxapitest"
 )
@@ -40,6 +42,52 @@ func TestASweepTellsTheLookOfATag(t *testing.T) {
 				if got := w.sent(th.ID); len(got) != row.want {
 					t.Errorf("sent %q, want %d messages", got, row.want)
 				}
+			})
+		})
+	}
+}
+
+// An earlier one of the messages that are answered may be edited or taken back while the
+// model thinks, which no list shows: it is seen also where one list is the look for many.
+func TestAnEarlierMessageIsChangedWhereManyWait(t *testing.T) {
+	for _, row := range []struct {
+		name    string
+		happens func(w *scene, thread, first string)
+		said    string
+	}{
+		{"nothing happens", func(*scene, string, string) {}, "to: my card is 4711 / do you ship?"},
+		{"it is edited", func(w *scene, thread, first string) { w.sim.EditMessage(thread, first, "hi") }, "to: hi / do you ship?"},
+		{"it is taken back", func(w *scene, thread, first string) { w.sim.DeleteMessage(thread, first) }, "to: do you ship?"},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			inScene(t, func(w *scene) {
+				w.model = bottest.NewModel(func(p bot.Prompt) (string, error) {
+					var texts []string
+					for _, m := range p.Chat {
+						texts = append(texts, m.Text)
+					}
+					if len(texts) == 1 {
+						time.Sleep(time.Second) // the others are still waiting when the one is looked at
+					}
+					return answer("to: " + strings.Join(texts, " / ")), nil
+				})
+				w.model.Delay(4 * time.Second)
+				w.gen = func(g *bot.Generation) {
+					g.DraftChecks = map[string]draftcheck.Mode{}
+					for _, name := range draftcheck.Names {
+						g.DraftChecks[name] = draftcheck.Off
+					}
+				}
+				th := w.thread("my card is 4711", "do you ship?")
+				for range 4 {
+					w.thread("do you ship?")
+				}
+				stop := w.inBackground()
+				time.Sleep(2 * time.Second)
+				row.happens(w, th.ID, w.sim.Transcript(th.ID)[0].ID)
+				time.Sleep(time.Minute)
+				stop()
+				w.said(th.ID, row.said)
 			})
 		})
 	}
