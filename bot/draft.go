@@ -123,10 +123,12 @@ func (r Record) awaits() bool {
 // approvedBy begins the reason of a record whose words a person has approved.
 const approvedBy = "approved by "
 
+func (r Record) approved() bool { return strings.HasPrefix(r.Reason, approvedBy) }
+
 // isDrafts reports whether r's words may be those of a draft that people approve: the
 // bot that sends, or tries again, need not be the one that asked them.
 func (h *handling) isDrafts(r Record) bool {
-	return h.bot.drafts(h.gen) || h.bot.Drafts != nil && strings.HasPrefix(r.Reason, approvedBy)
+	return h.bot.drafts(h.gen) || h.bot.Drafts != nil && r.approved()
 }
 
 // mayHaveDraft reports whether r's message may have a draft of the kind that

@@ -351,8 +351,11 @@ func (b *Bot) noteOf(c *Conversation, v Verdict, again time.Duration) (n Note, i
 		Guard: v.Guard, Reason: v.Outcome.Reason, Seen: c.Record.WithSeen(c.Tags...),
 		Unarchived: !c.Thread.Done && newestID(&c.Thread) == last.ID, // a row from before the message does not tell
 	}
-	if leaves {
+	switch r := c.Record; {
+	case leaves:
 		next.Reason = leftAlone
+	case r.MessageID == last.ID && (r.awaits() || r.approved()): // it tells whose words are to be sent
+		next.Reason = r.Reason
 	}
 	if r := c.Record; r.State == StateWaiting && !r.SeenAt.IsZero() && !b.fading(c, v) {
 		next.SeenAt = r.SeenAt // the message before it waits still

@@ -469,6 +469,40 @@ func TestALiveBotBesideOneThatAsks(t *testing.T) {
 	}
 }
 
+// What was approved is sent in the words that were approved, also where it has to wait
+// and a bot that sends at once goes on with it.
+func TestALiveBotGoesOnWithWhatWasApproved(t *testing.T) {
+	inScene(t, func(w *scene) {
+		w.model = modelOf(func() (string, error) { return answer("draft"), nil })
+		w.approving()
+		th := w.thread("do you ship to Austria?")
+		stop := w.inBackground()
+		time.Sleep(time.Minute)
+		defer w.sim.Inject(inboxapitest.Fault{Operation: opSend, Kind: inboxapitest.RateLimit, Times: 1, Delay: 40 * time.Second})()
+		w.decide(th.ID, bot.DraftApproved, "draft, edited")
+		time.Sleep(10 * time.Second)
+		stop()
+		w.cfg.Approve = false
+		w.model = modelOf(func() (string, error) { return answer("at once"), nil })
+		var open atomic.Bool
+		w.rules.judge = func(c *bot.Conversation) bot.Verdict {
+			if open.Load() {
+				return alwaysReply(c)
+			}
+			return bot.Verdict{Guard: "closed", Outcome: bot.Outcome{Action: bot.Wait, Reason: "closed"}}
+		}
+		stop = w.inBackground()
+		time.Sleep(time.Hour)
+		open.Store(true)
+		time.Sleep(time.Hour)
+		stop()
+		w.said(th.ID, "draft, edited")
+		if d := w.draft(th.ID); d.State != bot.DraftSent {
+			t.Errorf("the draft is %s", d.State)
+		}
+	})
+}
+
 // Who archives a thread that waits wants no answer to it; whoever writes after that, or
 // into the archive, is answered.
 func TestWhatIsArchivedWhileItWaitsIsLeftAlone(t *testing.T) {
