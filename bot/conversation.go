@@ -281,14 +281,28 @@ func (b *Bot) read(ctx context.Context, row *inboxapi.Thread, rec Record) (*Conv
 }
 
 // isStale reports whether page is from before the message that is known to wait:
-// it would look as if somebody had taken the message back, or answered it. After
+// it would look as if somebody had taken the message back, or answered it. So it is
+// from before the row's message, which may be the answer of a person. After
 // Config.Visible, the longest the API may lag, it has indeed been taken back.
 func (b *Bot) isStale(c *Conversation, page *inboxapi.MessagePage) bool {
 	r := c.Record
+	if b.lags(page, &c.Thread) {
+		return true
+	}
 	if r.State != StateWaiting && r.State != StateRetry || c.Now.Sub(r.MessageAt) >= b.cfg.Visible {
 		return false
 	}
 	return len(page.Messages) == 0 || page.Messages[0].CreatedAt.Before(r.MessageAt)
+}
+
+// lags reports whether page is from before the newest message that a row shows.
+func (b *Bot) lags(page *inboxapi.MessagePage, row *inboxapi.Thread) bool {
+	m := row.LastMessage
+	if m == nil || has(page.Messages, m.ID) {
+		return false
+	}
+	ago := b.Now().Sub(m.CreatedAt)
+	return ago >= 0 && ago < b.cfg.Visible && (len(page.Messages) == 0 || page.Messages[0].CreatedAt.Before(m.CreatedAt))
 }
 
 // addUnread makes the message that could not be read a turn, so that what is

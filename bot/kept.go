@@ -232,7 +232,7 @@ func (h *handling) confirm(ctx context.Context) (result, bool) {
 	if h.conv == nil || !h.conv.guessed {
 		return result{}, false
 	}
-	_, err := h.bot.lookAtMessages(ctx, h.c, h.conv)
+	_, err := h.bot.lookAtMessages(ctx, h.c, h.conv, nil)
 	switch {
 	case err == nil:
 		return result{}, false

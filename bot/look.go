@@ -49,7 +49,7 @@ type look struct {
 func (b *Bot) lookAgain(ctx context.Context, c *candidate, conv *Conversation, short bool) (look, error) {
 	ref := b.work.page(c)
 	if conv.guessed || !conv.rowTells() || !b.pages.trusted() || b.work.ofPage(ref) < listLookFrom {
-		return b.lookAtMessages(ctx, c, conv)
+		return b.lookAtMessages(ctx, c, conv, nil)
 	}
 	if short {
 		b.gather(ctx, c, ref)
@@ -63,15 +63,20 @@ func (b *Bot) lookAgain(ctx context.Context, c *candidate, conv *Conversation, s
 		switch {
 		case row == nil && readAt.Before(conv.readAt):
 			continue // the page is older than what it should confirm
-		case row == nil || !sameNewest(row, conv):
-			return b.lookAtMessages(ctx, c, conv)
+		case row == nil: // among those who wait it is no more where somebody has answered
+			if row, err = b.Inbox.GetThread(ctx, c.thread); err != nil {
+				return look{}, fmt.Errorf("look: %w", err)
+			}
+			return b.lookAtMessages(ctx, c, conv, row)
+		case !sameNewest(row, conv):
+			return b.lookAtMessages(ctx, c, conv, row)
 		case !sameContext(row, &conv.Thread):
 			return look{}, errOvertaken
 		}
 		newest, _ := conv.newest()
 		return look{at: readAt, api: b.Now().Add(-time.Since(readAt)), base: newest.ID}, nil
 	}
-	return b.lookAtMessages(ctx, c, conv)
+	return b.lookAtMessages(ctx, c, conv, nil)
 }
 
 // gather waits a moment for others of c's page to come to their look, so that
@@ -98,10 +103,14 @@ func (b *Bot) gather(ctx context.Context, c *candidate, ref pageRef) {
 }
 
 // lookAtMessages is the look at one thread alone: at its messages, and at its row
-// where that is too old for its tags and assignee to count.
-func (b *Bot) lookAtMessages(ctx context.Context, c *candidate, conv *Conversation) (look, error) {
+// where that is too old for its tags and assignee to count. A row that has just been
+// listed may be given.
+func (b *Bot) lookAtMessages(ctx context.Context, c *candidate, conv *Conversation, row *inboxapi.Thread) (look, error) {
 	l := look{api: b.Now()}
-	row, readAt := b.work.row(c)
+	readAt := time.Now()
+	if row == nil {
+		row, readAt = b.work.row(c)
+	}
 	if row == nil || time.Since(readAt) > rowAge {
 		fresh, err := b.Inbox.GetThread(ctx, c.thread)
 		if err != nil {
@@ -119,7 +128,7 @@ func (b *Bot) lookAtMessages(ctx context.Context, c *candidate, conv *Conversati
 	b.kept.read(c.thread, page)
 	turns := b.dir.turnsOf(page.Messages, &conv.Thread, &conv.Record)
 	lost := b.dir.undelivered(page.Messages, &conv.Thread, &conv.Record)
-	if len(page.Malformed) > 0 || !sameTurns(conv.Turns, turns) || lost.ID != conv.undelivered.ID || conv.guessed && !asRead(conv, page, turns) {
+	if len(page.Malformed) > 0 || b.lags(page, row) || !sameTurns(conv.Turns, turns) || lost.ID != conv.undelivered.ID || conv.guessed && !asRead(conv, page, turns) {
 		if conv.guessed {
 			c.wrong++
 		}
