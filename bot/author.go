@@ -34,10 +34,7 @@ func (d *directory) sideOf(authorID string, th *inboxapi.Thread) Side {
 // userId, and userId says nothing about API sends: only our own ledger knows
 // what this bot sent.
 func writerOf(m *inboxapi.Message, rec *Record) Writer {
-	origin := ""
-	if m.Origin != nil {
-		origin = *m.Origin
-	}
+	origin := originOf(m)
 	_, own := rec.Own[m.ID]
 	switch {
 	case m.CampaignID != nil:
@@ -56,13 +53,22 @@ func writerOf(m *inboxapi.Message, rec *Record) Writer {
 	return WriterUnsure
 }
 
+// originOf is where a message was written, "" where a legacy row does not say.
+func originOf(m *inboxapi.Message) string {
+	if m.Origin == nil {
+		return ""
+	}
+	return *m.Origin
+}
+
 // copyWindow is how far apart a message of ours and a second listing of it, under
 // another ID or origin, may lie: X's own copy is synced within seconds, and a
-// person who pastes our very words hours later is a person.
+// person who pastes our very words hours later is a person. So is at any time who
+// writes them in Inbox: no copy of ours is listed as written there.
 const copyWindow = 2 * 60 // seconds
 
 func (r *Record) isCopyOfOurs(m *inboxapi.Message) bool {
-	if r.SentSum == "" || Fingerprint(m.Content) != r.SentSum {
+	if r.SentSum == "" || originOf(m) == inboxapi.OriginInternal || Fingerprint(m.Content) != r.SentSum {
 		return false
 	}
 	for _, at := range r.Own {
@@ -78,7 +84,7 @@ func (r *Record) isCopyOfOurs(m *inboxapi.Message) bool {
 func (r *Record) knowCopies(turns []Turn) {
 	for i := range turns {
 		t := &turns[i]
-		if t.Side != SideOurs || t.Writer == WriterBot || t.Writer == WriterCampaign {
+		if t.Side != SideOurs || t.Writer == WriterBot || t.Writer == WriterCampaign || t.Writer == WriterPerson {
 			continue
 		}
 		if slices.ContainsFunc(turns, func(own Turn) bool {

@@ -104,3 +104,36 @@ func TestABotKnowsCopiesOfItsWords(t *testing.T) {
 		w.said(th.ID, "answer number 1", "answer number 2", "answer number 3")
 	})
 }
+
+// Who writes in Inbox is a person and has the thread, though it be in the bot's words:
+// beside its reply, or in the place of one that is in doubt.
+func TestAPersonWritesTheBotsWords(t *testing.T) {
+	for _, row := range []struct {
+		name  string
+		fault inboxapitest.Kind // of the bot's send, "": none
+		said  []string
+	}{
+		{"soon after it", "", []string{"We do."}},
+		{"its send is in doubt, and was lost", inboxapitest.FailBefore, nil},
+		{"its send is in doubt, and arrives behind theirs", inboxapitest.LateCommit, []string{"We do."}},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			inScene(t, func(w *scene) {
+				w.model = modelOf(func() (string, error) { return answer("We do."), nil })
+				if row.fault != "" {
+					defer w.sim.Inject(inboxapitest.Fault{Operation: opSend, Kind: row.fault, Delay: 20 * time.Second, Times: 1})()
+				}
+				stop := w.inBackground()
+				th := w.thread("do you ship to Austria?")
+				time.Sleep(10 * time.Second)
+				w.sim.Write(th.ID, inboxapitest.PersonInInbox, "We do.")
+				time.Sleep(10 * time.Minute)
+				w.sim.Receive(th.ID, "thanks! And to Spain?")
+				time.Sleep(10 * time.Minute)
+				stop()
+				w.said(th.ID, row.said...)
+				w.outcome(th.ID, bot.Wait, "person-took-over")
+			})
+		})
+	}
+}

@@ -53,7 +53,7 @@ func (h *handling) reconcile(ctx context.Context) result {
 	switch m, found := b.findSent(page.Messages, row, r); {
 	case found && m.Failed:
 		return h.inDoubt(ctx, "the reply was accepted and then not delivered")
-	case found && folded(m.Content) == folded(r.Text):
+	case found && r.mayHaveSent(m):
 		b.Metrics.seenAfter.Observe(age.Seconds())
 		return h.sent(ctx, r, m)
 	case age <= b.cfg.inDoubtFor(): // also when other words stand there: ours may still come
@@ -94,8 +94,8 @@ func (h *handling) inDoubt(ctx context.Context, reason string) result {
 }
 
 // findSent finds the message of ours, no campaign's, that came after the look of r's
-// intent.
-// One with our words is preferred to one with others.
+// intent. One with our words is preferred to one with others: that is ours, unless a
+// person wrote it in Inbox.
 func (b *Bot) findSent(newestFirst []inboxapi.Message, row *inboxapi.Thread, r Record) (*inboxapi.Message, bool) {
 	var other *inboxapi.Message
 	for i := range newestFirst {
@@ -107,12 +107,17 @@ func (b *Bot) findSent(newestFirst []inboxapi.Message, row *inboxapi.Thread, r R
 		if earlier || m.CampaignID != nil || b.dir.sideOf(m.AuthorID, row) != SideOurs || m.DeletedAt != nil {
 			continue
 		}
-		if folded(m.Content) == folded(r.Text) {
+		if r.mayHaveSent(m) {
 			return m, true
 		}
 		other = m
 	}
 	return other, other != nil
+}
+
+// mayHaveSent reports whether m, of our side, may be what the intent sent.
+func (r *Record) mayHaveSent(m *inboxapi.Message) bool {
+	return folded(m.Content) == folded(r.Text) && originOf(m) != inboxapi.OriginInternal
 }
 
 // writtenBefore reports whether the prospect wrote after the message of r and before
