@@ -190,6 +190,47 @@ func TestApprovedDraftIsOvertaken(t *testing.T) {
 	})
 }
 
+// Approved, and to be tried again: by then a person may have taken the thread, which
+// withdraws the draft. A guard of the rules does not.
+func TestApprovedDraftIsOvertakenBeforeItIsTriedAgain(t *testing.T) {
+	for _, row := range []struct {
+		name   string
+		happen func(w *scene, thread string)
+		state  bot.DraftState
+		said   []string
+	}{
+		{"a person takes it over by the tag", func(w *scene, id string) { w.sim.TagProspect(id, "needs-human") }, bot.DraftWithdrawn, nil},
+		{"a person answers", func(w *scene, id string) { w.sim.Write(id, inboxapitest.PersonInX, "At nine.") }, bot.DraftWithdrawn, nil},
+		{"a guard leaves it alone", func(w *scene, _ string) {
+			w.rules.judge = func(*bot.Conversation) bot.Verdict {
+				return bot.Verdict{Guard: "quiet", Outcome: bot.Outcome{Action: bot.Skip}}
+			}
+		}, bot.DraftSent, []string{"ok"}},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			inScene(t, func(w *scene) {
+				w.sim.AddTag("needs-human")
+				w.approving()
+				th := w.thread("when do you open?")
+				stop := w.inBackground()
+				time.Sleep(time.Minute)
+				defer w.sim.Inject(inboxapitest.Fault{Operation: opSend, Kind: inboxapitest.RateLimit, Times: 1, Delay: 40 * time.Second})()
+				w.decide(th.ID, bot.DraftApproved, "")
+				time.Sleep(10 * time.Second)
+				row.happen(w, th.ID)
+				time.Sleep(time.Hour)
+				w.sim.UntagProspect(th.ID, "needs-human")
+				if d := w.draft(th.ID); d.State != row.state {
+					t.Errorf("the draft is %s, want %s", d.State, row.state)
+				}
+				time.Sleep(time.Hour)
+				stop()
+				w.said(th.ID, row.said...)
+			})
+		})
+	}
+}
+
 // Nobody decided: a person gets the thread, also when it was all too long ago for
 // the bot to answer.
 func TestDraftExpires(t *testing.T) {

@@ -276,9 +276,9 @@ func (b *Bot) judgeRow(ctx context.Context, gen *Generation, c *candidate, noSto
 	v := b.judge(gen, conv)
 	drafted := c.record.awaits() && b.Drafts != nil
 	asked := drafted && c.record.MessageID == last.ID
-	mayHave := drafted || c.record.State == StateWaiting && !c.record.closed() && b.drafts(gen)
+	mayHave := drafted || c.record.State == StateRetry && c.record.approved() || c.record.State == StateWaiting && !c.record.closed() && b.drafts(gen)
 	switch {
-	case mayHave && v.final(conv) && v.Outcome.Action == Skip: // its draft is withdrawn
+	case mayHave && v.final(conv) && v.Outcome.Action == Skip: // its draft is withdrawn, or was approved and is sent all the same
 	case asked:
 		c.due, c.parked = time.Now().Add(draftLook), true
 	case v.final(conv) && v.Outcome.Action == Skip && !b.leaves(v):
