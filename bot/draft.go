@@ -164,6 +164,9 @@ func (h *handling) decided(ctx context.Context) (result, bool) {
 	case DraftWaiting:
 		return h.undecided(ctx, d)
 	case DraftApproved:
+		if h.lease.StoreNow.Sub(d.DecidedAt) > b.cfg.MaxAge {
+			return h.unsentFor(ctx, d), true
+		}
 		h.verdict.Guard = d.Guard
 		o := Outcome{Action: Reply, Reason: approvedBy + oneLine(d.By), Text: d.Words()}
 		h.verdict.Outcome = o
@@ -278,6 +281,16 @@ func (h *handling) undecided(ctx context.Context, d Draft) (result, bool) {
 func (h *handling) expired(ctx context.Context) result {
 	h.verdict.Guard = guardApproval
 	return h.handOff(ctx, Outcome{Action: Handoff, Cause: CauseDraft, Reason: fmt.Sprintf("nobody approved the draft within %s", Brief(h.bot.cfg.DraftTTL))})
+}
+
+// unsentFor gives the thread to a person, for what was approved could not be sent: the
+// bot was paused, perhaps. By now it may say what is true no more.
+func (h *handling) unsentFor(ctx context.Context, d Draft) result {
+	if !h.moveDraft(ctx, d, DraftWithdrawn) {
+		return result{again: time.Second}
+	}
+	reason := fmt.Sprintf("the draft was approved by %s and not sent within %s", oneLine(d.By), Brief(h.bot.cfg.MaxAge))
+	return h.handOff(ctx, Outcome{Action: Handoff, Cause: CauseDraft, Reason: reason})
 }
 
 // outOfTime sets until when people may approve the draft to come. While a message

@@ -322,7 +322,7 @@ func TestWritingOnDoesNotPutOffAPerson(t *testing.T) {
 		{"every 20 hours", always, []time.Duration{20 * time.Hour}, 25 * time.Hour, bot.Handoff, bot.DraftExpired, 2},
 		{"every 7 hours", always, []time.Duration{7 * time.Hour, 14 * time.Hour, 21 * time.Hour}, 25 * time.Hour, bot.Handoff, bot.DraftExpired, 4},
 		{"not before its time", always, []time.Duration{20 * time.Hour}, 23 * time.Hour, bot.Wait, bot.DraftWaiting, 2},
-		{"a minute before the end", always, []time.Duration{24*time.Hour - time.Minute}, 25 * time.Hour, bot.Handoff, bot.DraftExpired, 2},
+		{"a minute before the end", always, []time.Duration{24*time.Hour - 2*time.Second}, 25 * time.Hour, bot.Handoff, bot.DraftExpired, 2},
 		{"so late that the model thinks to the end", slowModel, []time.Duration{24 * time.Hour}, 25 * time.Hour, bot.Handoff, bot.DraftExpired, 2},
 		{"out of hours, which last beyond the end", closedFrom(19*time.Hour, 30*time.Hour), []time.Duration{20 * time.Hour}, 31 * time.Hour, bot.Handoff, bot.DraftWithdrawn, 1},
 	} {
@@ -388,11 +388,18 @@ func TestADraftAfterAnAnswerHasItsOwnTime(t *testing.T) {
 
 // A send that certainly did not happen is tried again; nobody approves twice.
 func TestApprovedDraftIsRetried(t *testing.T) {
+	for _, after := range []time.Duration{time.Minute, 24*time.Hour - 2*time.Second} {
+		t.Run("approved after "+after.String(), func(t *testing.T) { approvedDraftIsRetried(t, after) })
+	}
+}
+
+func approvedDraftIsRetried(t *testing.T, after time.Duration) {
+	t.Helper()
 	inScene(t, func(w *scene) {
 		w.approving()
 		th := w.thread("when do you open?")
-		w.during(time.Minute)
-		defer w.sim.Inject(inboxapitest.Fault{Operation: opSend, Kind: inboxapitest.RateLimit, Times: 2, Probability: 1})()
+		w.during(after)
+		defer w.sim.Inject(inboxapitest.Fault{Operation: opSend, Kind: inboxapitest.RateLimit, Times: 2, Probability: 1, Delay: 2 * time.Minute})()
 		w.decide(th.ID, bot.DraftApproved, "")
 		w.during(10 * time.Minute)
 		w.said(th.ID, "ok")

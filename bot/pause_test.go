@@ -2,6 +2,7 @@ package bot_test
 
 import (
 	"context"
+	"strings"
 	"testing"
 	"time"
 
@@ -80,4 +81,43 @@ func TestAPauseOfMoreThanADay(t *testing.T) {
 		w.outcome(old.ID, bot.Skip, "too-old")
 		w.said(young.ID, "ok")
 	})
+}
+
+// What was approved is sent after the pause, unless it is as old by then as what is left
+// to people.
+func TestApprovedBeforeALongPause(t *testing.T) {
+	for _, row := range []struct {
+		pause time.Duration
+		said  []string
+		state bot.DraftState
+		tags  string
+	}{
+		{20 * time.Hour, []string{"ok"}, bot.DraftSent, ""},
+		{25 * time.Hour, nil, bot.DraftWithdrawn, "needs-human"},
+	} {
+		t.Run(row.pause.String(), func(t *testing.T) {
+			inScene(t, func(w *scene) {
+				sw := &paused{}
+				w.sw = sw
+				w.approving()
+				th := w.thread("are you open today?")
+				stop := w.inBackground()
+				time.Sleep(time.Minute)
+				sw.on.Store(true)
+				time.Sleep(time.Minute)
+				w.decide(th.ID, bot.DraftApproved, "")
+				time.Sleep(row.pause)
+				sw.on.Store(false)
+				time.Sleep(5 * time.Minute)
+				stop()
+				w.said(th.ID, row.said...)
+				if d := w.draft(th.ID); d.State != row.state {
+					t.Errorf("the draft is %s, want %s", d.State, row.state)
+				}
+				if tags := strings.Join(w.sim.TagNames(th.ID), " "); tags != row.tags {
+					t.Errorf("tags %q, want %q", tags, row.tags)
+				}
+			})
+		})
+	}
 }

@@ -226,7 +226,7 @@ func tooOld(j *judge, c *Conversation) (Outcome, bool) {
 	if !ok {
 		return Outcome{}, false
 	}
-	if c.Record.awaits() { // for a person, who has been asked
+	if r := c.Record; r.awaits() || r.State == StateRetry && r.approved() { // for a person, who has been asked
 		return Outcome{}, false
 	}
 	if c.Record.leftAlone() && c.Record.MessageID == last.ID { // decided, while people have time to answer
