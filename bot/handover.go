@@ -44,12 +44,18 @@ func (h *handling) handOff(ctx context.Context, o Outcome) result {
 }
 
 // answeredMeanwhile makes sure that nobody has answered, or changed what was asked,
-// while the model thought; with a result, somebody has. What cannot be looked at goes
+// while the model thought, or has taken the thread since its row was listed; with a
+// result, somebody has. What cannot be looked at goes
 // to a person, and so does a reply that cannot be sent.
 func (h *handling) answeredMeanwhile(ctx context.Context, o Outcome) (result, bool) {
 	b := h.bot
 	switch {
-	case h.thought.Prompt.Template == "", o.Cause == CauseUnavailable:
+	case o.Cause == CauseUnavailable:
+		return result{}, false
+	case h.thought.Prompt.Template == "":
+		if row, err := h.row(forPurpose(ctx, ForLook), rowAge); err == nil && !sameContext(row, &h.conv.Thread) {
+			return h.overtaken(ctx), true
+		}
 		return result{}, false
 	case h.conv.guessed:
 		return h.confirm(ctx)

@@ -204,6 +204,42 @@ func TestAHandoffIsThrownAwayToo(t *testing.T) {
 	}
 }
 
+// Nor is one to whom a person has seen while the thread waited for a guard, which the
+// lists that are walked now and then have not shown yet.
+func TestAGuardsHandoffIsThrownAwayToo(t *testing.T) {
+	for _, row := range []struct {
+		name    string
+		happens func(w *scene, thread string)
+		handed  bool
+	}{
+		{"a person archives it", func(w *scene, id string) { w.sim.Archive(id, true) }, false},
+		{"nothing happens", func(*scene, string) {}, true},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			inScene(t, func(w *scene) {
+				var open atomic.Bool
+				w.rules.judge = func(c *bot.Conversation) bot.Verdict {
+					if open.Load() {
+						return asks(c)
+					}
+					return bot.Verdict{Guard: "closed", Outcome: bot.Outcome{Action: bot.Wait}}
+				}
+				th := w.thread("a human please")
+				stop := w.inBackground()
+				time.Sleep(32 * time.Minute)
+				row.happens(w, th.ID)
+				time.Sleep(5 * time.Minute)
+				open.Store(true)
+				time.Sleep(10 * time.Minute)
+				stop()
+				if tags := w.sim.TagNames(th.ID); len(tags) > 0 != row.handed {
+					t.Errorf("it has the tags %q", tags)
+				}
+			})
+		})
+	}
+}
+
 // A handoff takes nothing from the person who has the thread by now.
 func TestAHandoffLeavesTheThreadToWhoHasIt(t *testing.T) {
 	const update, assign = "prospects.update", "threads.thread.update"
