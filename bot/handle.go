@@ -69,7 +69,7 @@ func (b *Bot) handle(ctx context.Context, c *candidate) result {
 	defer cancel()
 	switch err := h.converse(work, asks && lease.Record.State != StateRetry); {
 	case errors.Is(err, inboxapi.ErrNotFound):
-		return h.gone(ctx)
+		return h.gone(ctx, err)
 	case errors.Is(err, errUnreadable):
 		h.verdict.Guard = "unreadable"
 		return h.handOff(ctx, Outcome{Action: Handoff, Cause: CauseDoubt, Reason: errUnreadable.Error()})
@@ -407,17 +407,32 @@ func (h *handling) wait(ctx context.Context, again time.Duration) result {
 	return result{again: again, parked: true}
 }
 
-// gone: the thread was deleted, nobody is there to be answered.
-func (h *handling) gone(ctx context.Context) result {
-	h.bot.Logger.Warn("thread is gone", "thread", h.c.thread)
-	if r := h.lease.Record; r.State == StateIntent || r.State == StateHanding {
+// gone: Inbox does not know the thread. It was deleted, and nobody is there to be
+// answered, or Inbox errs: so it is asked again, less and less often, for as long as
+// messages are answered, and where a send is in doubt, for a while.
+func (h *handling) gone(ctx context.Context, err error) result {
+	b, r := h.bot, h.lease.Record
+	most := b.cfg.MaxAge
+	if r.State == StateIntent {
+		most = goneFor
+	}
+	switch {
+	case r.State != StateNone && h.lease.StoreNow.Sub(r.At) < most:
+		again := min(time.Hour, 5*time.Second<<min(h.c.tries, 10))
+		b.postpone(ctx, h.c.thread, again)
+		return result{again: again, parked: true, err: err}
+	case r.State == StateIntent:
 		r.State, r.Reason, r.Text = StateAnswered, "the thread is gone", ""
 		h.advance(ctx, r, 0)
-		return result{}
+	default:
+		b.close(ctx, h.lease)
 	}
-	h.bot.close(ctx, h.lease)
+	b.Logger.Warn("thread is gone", "thread", h.c.thread)
 	return result{}
 }
+
+// goneFor is how long a send in doubt is looked up in a thread that Inbox does not know.
+const goneFor = 30 * time.Minute
 
 // next is a record of this handling's message in another state.
 func (h *handling) next(s State, o Outcome) Record {

@@ -515,3 +515,51 @@ func TestWhoWaitsIsKnownAfterTheStoreForgot(t *testing.T) {
 		w.said(th.ID, "ok")
 	})
 }
+
+// Inbox says for a while that there is no such thread, and then there is.
+func TestAThreadThatIsNotFoundForAWhile(t *testing.T) {
+	for _, row := range []struct {
+		name  string
+		night time.Duration // until then the rules say wait
+		send  inboxapitest.Kind
+		from  time.Duration // it is not found for a quarter of an hour
+		said  []string
+		tags  []string
+	}{
+		{"when it is to be answered", 0, "", 0, []string{"ok"}, nil},
+		{"while it waits for opening hours, for longer than lists go back", 150 * time.Minute, "", 85 * time.Minute, []string{"ok"}, nil},
+		{"when opening hours begin", 150 * time.Minute, "", 145 * time.Minute, []string{"ok"}, nil},
+		{"while a send in doubt is looked up", 0, inboxapitest.FailBefore, 2 * time.Second, nil, []string{"needs-human"}},
+		{"before the second look finds who is behind the reply", 0, inboxapitest.LateCommit, 20 * time.Second, []string{"ok", "ok"}, nil},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			inScene(t, func(w *scene) {
+				w.cfg.MaxAge, w.cfg.Every = 30*time.Minute, 5*time.Minute
+				began := time.Now()
+				w.rules.judge = func(c *bot.Conversation) bot.Verdict {
+					if time.Since(began) < row.night {
+						return bot.Verdict{Guard: "closed", Outcome: bot.Outcome{Action: bot.Wait, Reason: "closed"}}
+					}
+					return alwaysReply(c)
+				}
+				th := w.thread("do you ship to Austria?")
+				if row.send != "" {
+					w.sim.Inject(inboxapitest.Fault{Operation: opSend, Kind: row.send, Times: 1, Delay: 5 * time.Second})
+				}
+				if row.send == inboxapitest.LateCommit {
+					time.AfterFunc(2*time.Second, func() { w.sim.Receive(th.ID, "and to Norway?") })
+				}
+				time.AfterFunc(time.Minute, w.crowd)
+				time.AfterFunc(row.from, func() {
+					back := w.sim.Inject(inboxapitest.Fault{ThreadID: th.ID, Kind: inboxapitest.FailBefore, Status: 404})
+					time.AfterFunc(15*time.Minute, back)
+				})
+				w.during(4 * time.Hour)
+				w.said(th.ID, row.said...)
+				if tags := w.sim.TagNames(th.ID); !slices.Equal(tags, row.tags) {
+					t.Errorf("tags %q, want %q", tags, row.tags)
+				}
+			})
+		})
+	}
+}

@@ -31,7 +31,7 @@ func (h *handling) reconcile(ctx context.Context) result {
 	ctx = forPurpose(ctx, ForReconcile)
 	page, err := b.Inbox.ListMessages(ctx, h.c.thread, inboxapi.MessageQuery{Limit: transcriptLimit})
 	if errors.Is(err, inboxapi.ErrNotFound) {
-		return h.gone(ctx)
+		return h.gone(ctx, err)
 	} else if err != nil {
 		return b.failed(ctx, h.c, "inbox", fmt.Errorf("reconcile: %w", err))
 	}
