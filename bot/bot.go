@@ -321,12 +321,12 @@ func (b *Bot) untilNext(polls *rhythm, free bool) time.Duration {
 func (b *Bot) lookAround(ctx context.Context, polls *rhythm) {
 	if now := time.Now(); !now.Before(polls.due) {
 		polls.due = now.Add(time.Second)
-		polls.lead = b.leads(ctx)
+		polls.lead = !polls.yields(now) && b.leads(ctx)
 		b.paused(ctx)
 		b.remember(ctx)
 		b.collectDue(ctx)
 	}
-	if now := time.Now(); !polls.lead || now.Before(polls.next) || now.Before(polls.busy) && b.work.atHand() > b.cfg.Concurrency {
+	if now := time.Now(); !polls.lead && polls.failing.IsZero() || now.Before(polls.next) || now.Before(polls.busy) && b.work.atHand() > b.cfg.Concurrency {
 		return
 	}
 	before := b.work.arrivals()
@@ -370,6 +370,9 @@ type rhythm struct {
 	price    time.Duration // what a request costs of the share of the quota
 	paid     time.Time     // up to when the requests so far have used it
 	lead     bool          // this process is the one that polls
+	// Since when sweeps fail; zero: they do not. Then they are tried on, whoever leads:
+	// else nobody would know when this process can sweep again.
+	failing time.Time
 }
 
 // requestsADay is the team's daily quota (Inbox FAQ, "Rate limits").
@@ -397,8 +400,25 @@ func (r *rhythm) pay(n int64, now time.Time) {
 	}
 }
 
+// yields reports whether a process whose sweeps fail leaves the lead to another one, as
+// it does now and then: there they may not fail, for it has another token or network.
+func (r *rhythm) yields(now time.Time) bool {
+	return !r.failing.IsZero() && now.Sub(r.failing)%(leadPatience+yieldFor) >= leadPatience
+}
+
+const (
+	leadPatience = time.Minute
+	yieldFor     = leaderTTL + 5*time.Second
+)
+
 func (r *rhythm) after(arrived bool, err error, now time.Time) {
 	var refused *inboxapi.Error
+	switch {
+	case err == nil:
+		r.failing = time.Time{}
+	case r.failing.IsZero():
+		r.failing = now
+	}
 	switch {
 	case errors.As(err, &refused) && refused.RetryAfter > 0:
 		r.next = now.Add(refused.RetryAfter)

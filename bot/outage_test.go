@@ -2,8 +2,10 @@ package bot_test
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"log/slog"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -105,6 +107,76 @@ func TestAnOutageOfAnHour(t *testing.T) {
 				if len(said) == 0 {
 					t.Error("nothing was said of it")
 				}
+			})
+		})
+	}
+}
+
+// chair is what the one that leads sits on, until its time is over.
+type chair struct {
+	mu   sync.Mutex
+	who  string
+	ends time.Time
+}
+
+type sitter struct {
+	*chair
+	name string
+}
+
+func (s sitter) Lead(_ context.Context, ttl time.Duration) (bool, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	now := time.Now()
+	if s.who == s.name || !now.Before(s.ends) {
+		s.who, s.ends = s.name, now.Add(ttl)
+	}
+	return s.who == s.name, nil
+}
+
+// severed is an Inbox whose lists one process alone cannot read, while err is set.
+type severed struct {
+	bot.Inbox
+	err atomic.Pointer[error]
+}
+
+func (s *severed) ListThreads(ctx context.Context, q inboxapi.ThreadQuery) (*inboxapi.ThreadPage, error) {
+	if err := s.err.Load(); err != nil {
+		return nil, *err
+	}
+	return s.Inbox.ListThreads(ctx, q)
+}
+
+// The process that polls cannot any more, and another one could.
+func TestAProcessThatCannotPollLeavesItToAnother(t *testing.T) {
+	for name, err := range map[string]error{
+		"its token was revoked, the other has the new one": &inboxapi.Error{Status: 401, Message: "unauthorized"},
+		"its network is down":                              errors.New("no route to host"),
+	} {
+		t.Run(name, func(t *testing.T) {
+			inScene(t, func(w *scene) {
+				lead, cut := &chair{}, &severed{Inbox: w.client()}
+				ctx, stop := w.context()
+				var both sync.WaitGroup
+				polls := w.through(cut, sitter{lead, "one"}, w.model)
+				both.Go(func() { _ = polls.Run(ctx) })
+				time.Sleep(time.Minute)
+				both.Go(func() { _ = w.through(w.client(), sitter{lead, "other"}, w.model).Run(ctx) })
+				time.Sleep(time.Minute)
+				cut.err.Store(&err)
+				th := w.thread("are you open today?")
+				time.Sleep(5 * time.Minute)
+				w.said(th.ID, "ok")
+				if polls.Ready() == nil {
+					t.Error("the process that cannot poll is ready")
+				}
+				cut.err.Store(nil)
+				time.Sleep(5 * time.Minute)
+				if err := polls.Ready(); err != nil {
+					t.Errorf("the process that can poll again is not ready: %v", err)
+				}
+				stop()
+				both.Wait()
 			})
 		})
 	}
