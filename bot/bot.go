@@ -271,11 +271,11 @@ func (b *Bot) Run(ctx context.Context) error {
 // thread from its outcome.
 func (b *Bot) Once(ctx context.Context) error {
 	defer b.background.Wait()
+	b.remember(ctx)
 	if err := b.sweep(ctx); err != nil {
 		return fmt.Errorf("sweep: %w", err)
 	}
 	b.lookForForeign(ctx)
-	b.remember(ctx)
 	b.collectDue(ctx)
 	var workers sync.WaitGroup
 	defer workers.Wait()

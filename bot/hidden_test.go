@@ -94,6 +94,24 @@ func TestWhoIsHiddenBehindAForgottenReply(t *testing.T) {
 	}
 }
 
+// Sweeps that are made one by one, on a schedule, find them too.
+func TestOneSweepFindsWhoIsHidden(t *testing.T) {
+	inScene(t, func(w *scene) {
+		w.deps = func(d *bot.Deps) { d.Memory = w.store }
+		th := w.thread("do you ship to Austria?")
+		w.sim.Inject(inboxapitest.Fault{Operation: opSend, Kind: inboxapitest.Slow, Delay: 9 * time.Second, Times: 1})
+		time.AfterFunc(6*time.Second, func() { w.sim.Receive(th.ID, "and to Norway?") })
+		w.once()
+		w.store.Wipe()
+		for range 10 {
+			time.Sleep(time.Minute)
+			w.once()
+		}
+		w.said(th.ID, "ok")
+		w.outcome(th.ID, bot.Handoff, "hidden")
+	})
+}
+
 // A bot whose store never forgot anything looks behind nobody.
 func TestNobodyIsLookedForWithoutALoss(t *testing.T) {
 	inScene(t, func(w *scene) {
