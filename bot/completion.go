@@ -342,7 +342,11 @@ func (h *handling) modelDown(ctx context.Context, err error) result {
 		return result{again: time.Second}
 	}
 	b.complain("model", err)
-	if down := max(b.model.downFor(time.Now()), b.work.failingFor(h.c)); down > b.cfg.ModelPatience {
+	down := max(b.model.downFor(time.Now()), b.work.failingFor(h.c))
+	if last, _ := h.conv.about(); h.lease.Record.outage() && h.lease.Record.MessageID == last.ID { // as this process or one before it has noted
+		down = max(down, h.lease.StoreNow.Sub(h.lease.Record.At))
+	}
+	if down > b.cfg.ModelPatience {
 		h.verdict.Guard = guardModelDown
 		if b.model.gaveUp(b.cfg.ModelPatience, time.Now()) {
 			b.complain("patience", errors.New("the model has been away for longer than BOT_MODEL_PATIENCE: waiting threads go to people"))

@@ -181,3 +181,52 @@ func TestAProcessThatCannotPollLeavesItToAnother(t *testing.T) {
 		})
 	}
 }
+
+// How long the model has been away is known to the next process too: sweeps that are
+// made one by one, on a schedule, and a bot that is restarted often.
+func TestPatienceOutlastsTheProcess(t *testing.T) {
+	for _, row := range []struct {
+		name   string
+		away   time.Duration // since the message
+		night  time.Duration // the rules say wait from the fifth minute until then
+		answer bool
+	}{
+		{"for long", time.Hour, 0, false},
+		{"for a moment", 5 * time.Minute, 0, true},
+		{"in the evening and for a moment in the morning", 122 * time.Minute, 2 * time.Hour, true},
+		{"in the evening and for long in the morning", 4 * time.Hour, 2 * time.Hour, false},
+	} {
+		for name, process := range map[string]func(w *scene){
+			"sweep by sweep": func(w *scene) { _ = w.start().Once(w.t.Context()) },
+			"restarted":      func(w *scene) { w.during(3 * time.Minute) },
+		} {
+			t.Run(row.name+", "+name, func(t *testing.T) {
+				inScene(t, func(w *scene) {
+					began := time.Now()
+					w.rules.judge = func(c *bot.Conversation) bot.Verdict {
+						if now := time.Since(began); now > 5*time.Minute && now < row.night {
+							return bot.Verdict{Guard: "closed", Outcome: bot.Outcome{Action: bot.Wait, Reason: "closed"}}
+						}
+						return alwaysReply(c)
+					}
+					w.model = modelOf(func() (string, error) {
+						if time.Since(began) < row.away {
+							return "", bot.ErrModelUnavailable
+						}
+						return answer("ok"), nil
+					})
+					th := w.thread("do you ship to Austria?")
+					for time.Since(began) < row.night+15*time.Minute {
+						process(w)
+						time.Sleep(time.Minute)
+					}
+					if row.answer {
+						w.said(th.ID, "ok")
+					} else {
+						w.outcome(th.ID, bot.Handoff, "model-down")
+					}
+				})
+			})
+		}
+	}
+}

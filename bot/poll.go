@@ -338,7 +338,8 @@ func (b *Bot) noteOf(c *Conversation, v Verdict, again time.Duration) (n Note, i
 		return
 	}
 	leaves := b.leaves(v)
-	news := v.final(c) && (leaves != c.Record.leftAlone() || v.Outcome.Action == Wait && c.Record.closed())
+	waits := v.Outcome.Action == Wait && (c.Record.closed() || c.Record.outage() != (v.Guard == guardModelDown))
+	news := v.final(c) && (leaves != c.Record.leftAlone() || waits)
 	if r := c.Record; r.State == StateWaiting && r.MessageID == last.ID && !b.fading(c, v) && !news {
 		return
 	}
@@ -368,6 +369,9 @@ func (b *Bot) noteOf(c *Conversation, v Verdict, again time.Duration) (n Note, i
 const closedReason = "left alone"
 
 func (r Record) closed() bool { return r.State == StateWaiting && r.Reason == closedReason }
+
+// outage reports whether r's message waits for a model that is away, since r.At.
+func (r Record) outage() bool { return r.State == StateWaiting && r.Guard == guardModelDown }
 
 // close takes a thread that is deliberately left alone off the open list.
 func (b *Bot) close(ctx context.Context, l Lease) {
