@@ -294,9 +294,9 @@ func (h *handling) unsentFor(ctx context.Context, d Draft) result {
 }
 
 // outOfTime sets until when people may approve the draft to come. While a message
-// that an earlier draft was about is unanswered, that is no later than it was then:
-// who writes on every few hours would never be given to a person. With a result, it
-// is over, and no draft is made.
+// that an earlier draft was about is unanswered, and more has been written since, that
+// is no later than it was then: who writes on every few hours would never be given to a
+// person. With a result, it is over, and no draft is made.
 func (h *handling) outOfTime(ctx context.Context) (result, bool) {
 	b := h.bot
 	if !h.wantsApproval(h.verdict.Outcome) {
@@ -307,7 +307,8 @@ func (h *handling) outOfTime(ctx context.Context) (result, bool) {
 		return b.failed(ctx, h.c, "redis", fmt.Errorf("draft: %w", err)), true
 	}
 	offered := d.State == DraftWaiting || d.State == DraftApproved || d.State == DraftWithdrawn || d.State == DraftExpired
-	if !offered || !slices.ContainsFunc(h.conv.Unanswered(), func(t Turn) bool { return t.ID == d.MessageID }) {
+	waiting := h.conv.Unanswered()
+	if i := slices.IndexFunc(waiting, func(t Turn) bool { return t.ID == d.MessageID }); !offered || i < 0 || i == len(waiting)-1 {
 		return result{}, false
 	}
 	if h.until = d.Until; d.Until.After(b.Now()) {

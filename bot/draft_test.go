@@ -292,6 +292,28 @@ func TestADraftOutlastsTheNight(t *testing.T) {
 	}
 }
 
+// A person who held a thread beyond its draft's time and gives it back wants it answered:
+// there is a draft anew, with its own time.
+func TestGivenBackAfterTheDraftsTime(t *testing.T) {
+	inScene(t, func(w *scene) {
+		w.approving()
+		th := w.thread("when do you open?")
+		stop := w.inBackground()
+		time.Sleep(time.Hour)
+		w.sim.TagProspect(th.ID, "vip-waiting")
+		time.Sleep(22*time.Hour + 50*time.Minute)
+		w.sim.UntagProspect(th.ID, "vip-waiting")
+		time.Sleep(5 * time.Hour)
+		if d := w.draft(th.ID); d.State != bot.DraftWaiting {
+			t.Errorf("its draft is %q, want one that waits", d.State)
+		}
+		stop()
+		if tags := w.sim.TagNames(th.ID); len(tags) > 0 {
+			t.Errorf("tags %q, want none", tags)
+		}
+	})
+}
+
 // A prospect who writes on takes no time from the person who is to answer: a draft
 // about what an earlier one was about expires when that one would have.
 func TestWritingOnDoesNotPutOffAPerson(t *testing.T) {
