@@ -201,15 +201,12 @@ func TestApprovedDraftIsOvertakenBeforeItIsTriedAgain(t *testing.T) {
 	}{
 		{"a person takes it over by the tag", func(w *scene, id string) { w.sim.TagProspect(id, "needs-human") }, bot.DraftWithdrawn, nil},
 		{"a person answers", func(w *scene, id string) { w.sim.Write(id, inboxapitest.PersonInX, "At nine.") }, bot.DraftWithdrawn, nil},
-		{"a guard leaves it alone", func(w *scene, _ string) {
-			w.rules.judge = func(*bot.Conversation) bot.Verdict {
-				return bot.Verdict{Guard: "quiet", Outcome: bot.Outcome{Action: bot.Skip}}
-			}
-		}, bot.DraftSent, []string{"ok"}},
+		{"a guard leaves it alone", func(w *scene, id string) { w.sim.TagProspect(id, "quiet") }, bot.DraftSent, []string{"ok"}},
 	} {
 		t.Run(row.name, func(t *testing.T) {
 			inScene(t, func(w *scene) {
 				w.sim.AddTag("needs-human")
+				w.rules.judge = guard("quiet", bot.Outcome{Action: bot.Skip})
 				w.approving()
 				th := w.thread("when do you open?")
 				stop := w.inBackground()
@@ -341,16 +338,17 @@ func TestWritingOnDoesNotPutOffAPerson(t *testing.T) {
 		end    bot.DraftState
 		drafts int
 	}{
-		{"every 20 hours", always, []time.Duration{20 * time.Hour}, 25 * time.Hour, bot.Handoff, bot.DraftExpired, 2},
-		{"every 7 hours", always, []time.Duration{7 * time.Hour, 14 * time.Hour, 21 * time.Hour}, 25 * time.Hour, bot.Handoff, bot.DraftExpired, 4},
-		{"not before its time", always, []time.Duration{20 * time.Hour}, 23 * time.Hour, bot.Wait, bot.DraftWaiting, 2},
-		{"a minute before the end", always, []time.Duration{24*time.Hour - 2*time.Second}, 25 * time.Hour, bot.Handoff, bot.DraftExpired, 2},
-		{"so late that the model thinks to the end", slowModel, []time.Duration{24 * time.Hour}, 25 * time.Hour, bot.Handoff, bot.DraftExpired, 2},
-		{"out of hours, which last beyond the end", closedFrom(19*time.Hour, 30*time.Hour), []time.Duration{20 * time.Hour}, 31 * time.Hour, bot.Handoff, bot.DraftWithdrawn, 1},
+		{"every 5 hours", always, []time.Duration{5 * time.Hour}, 7 * time.Hour, bot.Handoff, bot.DraftExpired, 2},
+		{"every 100 minutes", always, []time.Duration{100 * time.Minute, 200 * time.Minute, 300 * time.Minute}, 7 * time.Hour, bot.Handoff, bot.DraftExpired, 4},
+		{"not before its time", always, []time.Duration{5 * time.Hour}, 350 * time.Minute, bot.Wait, bot.DraftWaiting, 2},
+		{"a minute before the end", always, []time.Duration{6*time.Hour - 2*time.Second}, 7 * time.Hour, bot.Handoff, bot.DraftExpired, 2},
+		{"so late that the model thinks to the end", slowModel, []time.Duration{6 * time.Hour}, 7 * time.Hour, bot.Handoff, bot.DraftExpired, 2},
+		{"out of hours, which last beyond the end", closedFrom(4*time.Hour, 8*time.Hour), []time.Duration{5 * time.Hour}, 9 * time.Hour, bot.Handoff, bot.DraftWithdrawn, 1},
 	} {
 		t.Run(row.name, func(t *testing.T) {
 			inScene(t, func(w *scene) {
 				w.approving()
+				w.cfg.DraftTTL = 6 * time.Hour
 				row.world(w)
 				th := w.thread("do you ship to Austria?")
 				start := time.Now()
@@ -361,7 +359,7 @@ func TestWritingOnDoesNotPutOffAPerson(t *testing.T) {
 				w.during(time.Until(start.Add(row.until)))
 				w.said(th.ID)
 				h := w.last(th.ID)
-				if h.Outcome != row.want || h.Outcome == bot.Handoff && (h.Guard != "approval" || h.Reason != "nobody approved the draft within 24h") {
+				if h.Outcome != row.want || h.Outcome == bot.Handoff && (h.Guard != "approval" || h.Reason != "nobody approved the draft within 6h") {
 					t.Errorf("%s by %s (%s), want %s", h.Outcome, h.Guard, h.Reason, row.want)
 				}
 				if tagged := len(w.sim.TagNames(th.ID)) > 0; tagged != (row.want == bot.Handoff) {
@@ -391,12 +389,13 @@ func TestADraftAfterAnAnswerHasItsOwnTime(t *testing.T) {
 		t.Run(row.name, func(t *testing.T) {
 			inScene(t, func(w *scene) {
 				w.approving()
+				w.cfg.DraftTTL = 6 * time.Hour
 				th := w.thread("do you ship to Austria?")
 				w.during(time.Hour)
 				row.answer(w, th)
-				w.during(19 * time.Hour)
+				w.during(5 * time.Hour)
 				w.sim.Receive(th.ID, "and to Spain?")
-				w.during(23 * time.Hour)
+				w.during(330 * time.Minute)
 				w.said(th.ID, row.said...)
 				if d := w.draft(th.ID); d.State != bot.DraftWaiting {
 					t.Errorf("the draft is %s", d.State)

@@ -92,14 +92,15 @@ func TestApprovedBeforeALongPause(t *testing.T) {
 		state bot.DraftState
 		tags  string
 	}{
-		{20 * time.Hour, []string{"ok"}, bot.DraftSent, ""},
-		{25 * time.Hour, nil, bot.DraftWithdrawn, "needs-human"},
+		{3 * time.Hour, []string{"ok"}, bot.DraftSent, ""},
+		{5 * time.Hour, nil, bot.DraftWithdrawn, "needs-human"},
 	} {
 		t.Run(row.pause.String(), func(t *testing.T) {
 			inScene(t, func(w *scene) {
 				sw := &paused{}
 				w.sw = sw
 				w.approving()
+				w.cfg.MaxAge = 4 * time.Hour
 				th := w.thread("are you open today?")
 				stop := w.inBackground()
 				time.Sleep(time.Minute)
