@@ -275,9 +275,6 @@ func (b *Bot) Once(ctx context.Context) error {
 	if err := b.sweep(ctx); err != nil {
 		return fmt.Errorf("sweep: %w", err)
 	}
-	if err := b.walk(ctx, inboxapi.ViewArchived, true); err != nil { // see sideViews
-		return fmt.Errorf("sweep: view %s: %w", inboxapi.ViewArchived, err)
-	}
 	b.lookForForeign(ctx)
 	b.collectDue(ctx)
 	var workers sync.WaitGroup

@@ -358,18 +358,6 @@ func TestWhoWritesIntoAnArchivedThreadIsFound(t *testing.T) {
 	}
 }
 
-// So they are by sweeps that are made one by one, on a schedule.
-func TestOneSweepFindsWhoWritesIntoAnArchivedThread(t *testing.T) {
-	inScene(t, func(w *scene) {
-		w.sim = inboxapitest.New(inboxapitest.Options{Switches: inboxapitest.Switches{InboundStaysArchived: true}})
-		defer w.sim.Close()
-		th := w.sim.AddThread(inboxapitest.NewThread{Archived: true})
-		w.sim.Receive(th.ID, "do you ship to Austria?")
-		w.once()
-		w.said(th.ID, "ok")
-	})
-}
-
 // So is who writes after our reply was archived, when the second look finds them: that
 // knows the thread by a row from before the message, and from before the archive.
 func TestWhoWritesIntoTheArchiveBehindOurReplyIsFound(t *testing.T) {
