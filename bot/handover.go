@@ -45,8 +45,8 @@ func (h *handling) handOff(ctx context.Context, o Outcome) result {
 
 // answeredMeanwhile makes sure that nobody has answered, or changed what was asked,
 // while the model thought, or has taken the thread since its row was listed; with a
-// result, somebody has. What cannot be looked at goes
-// to a person, and so does a reply that cannot be sent.
+// result, somebody has. What cannot be looked at goes to a person, and so does a reply
+// that cannot be sent.
 func (h *handling) answeredMeanwhile(ctx context.Context, o Outcome) (result, bool) {
 	b := h.bot
 	switch {

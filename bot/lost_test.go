@@ -163,6 +163,17 @@ func (w *scene) crowd() {
 	}
 }
 
+// closedFor has all threads wait for opening hours, which begin after d.
+func (w *scene) closedFor(d time.Duration) {
+	began := time.Now()
+	w.rules.judge = func(c *bot.Conversation) bot.Verdict {
+		if time.Since(began) < d {
+			return bot.Verdict{Guard: "closed", Outcome: bot.Outcome{Action: bot.Wait, Reason: "closed"}}
+		}
+		return alwaysReply(c)
+	}
+}
+
 // Whoever waits for longer than lists are walked back is answered when what they wait
 // for has come: what people change meanwhile shows in no list.
 func TestWhatIsChangedBeyondTheListsIsSeen(t *testing.T) {
@@ -246,13 +257,7 @@ func TestWhatWaitsAgainIsNotForgotten(t *testing.T) {
 		t.Run(row.name, func(t *testing.T) {
 			inScene(t, func(w *scene) {
 				w.cfg.MaxAge, w.cfg.Every = 2*time.Hour, 5*time.Minute
-				began := time.Now()
-				w.rules.judge = func(c *bot.Conversation) bot.Verdict {
-					if time.Since(began) < 3*time.Hour {
-						return bot.Verdict{Guard: "closed", Outcome: bot.Outcome{Action: bot.Wait, Reason: "closed"}}
-					}
-					return alwaysReply(c)
-				}
+				w.closedFor(3 * time.Hour)
 				th := w.thread("do you ship to Austria?")
 				stop := w.inBackground()
 				time.Sleep(10 * time.Minute)
@@ -496,13 +501,7 @@ func TestWhoWaitsIsKnownAfterTheStoreForgot(t *testing.T) {
 	inScene(t, func(w *scene) {
 		w.deps = func(d *bot.Deps) { d.Memory = w.store }
 		w.cfg.MaxAge, w.cfg.Every = 30*time.Minute, 5*time.Minute
-		began := time.Now()
-		w.rules.judge = func(c *bot.Conversation) bot.Verdict {
-			if time.Since(began) < 3*time.Hour {
-				return bot.Verdict{Guard: "closed", Outcome: bot.Outcome{Action: bot.Wait, Reason: "closed"}}
-			}
-			return alwaysReply(c)
-		}
+		w.closedFor(3 * time.Hour)
 		th := w.thread("do you ship to Austria?")
 		stop := w.inBackground()
 		time.Sleep(time.Minute)
